@@ -11,6 +11,10 @@
 #else
 #define RAGSTONE_THREAD_ANNOTATION(x)
 #endif
+// abseil, which comes with gRPC, defines these three as well, with the same meaning.
+#undef GUARDED_BY
+#undef PT_GUARDED_BY
+#undef NO_THREAD_SAFETY_ANALYSIS
 #define CAPABILITY(x) RAGSTONE_THREAD_ANNOTATION(capability(x))
 #define SCOPED_CAPABILITY RAGSTONE_THREAD_ANNOTATION(scoped_lockable)
 #define GUARDED_BY(x) RAGSTONE_THREAD_ANNOTATION(guarded_by(x))

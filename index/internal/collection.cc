@@ -1,0 +1,208 @@
+#include "index/internal/collection.h"
+
+#include <algorithm>
+
+namespace ragstone::index {
+
+CollectionInfo Collection::Describe(uint32_t hnsw_vectors_min) const {
+  CollectionInfo info = info_;
+  const CollectionStats counts = stats();
+  info.documents = counts.documents;
+  info.chunks = counts.chunks;
+  const std::shared_ptr<VectorIndex> index = vectors();
+  if (index != nullptr) {
+    info.index = index->Describe();
+  } else if (counts.chunks < hnsw_vectors_min) {
+    info.index = "exact scan: " + std::to_string(counts.chunks) + " vectors, fewer than the " +
+                 std::to_string(hnsw_vectors_min) + " that get a graph; read at the first search";
+  } else {
+    info.index = "HNSW graph over " + std::to_string(counts.chunks) +
+                 " vectors, built in the background after the first search; exact scan until then";
+  }
+  return info;
+}
+
+Collection::Pin Collection::PinNow() const {
+  MutexLock lock(&mutex_);
+  pins_.insert(visible_);
+  return Pin(this, visible_);
+}
+
+std::pair<Collection::Pin, std::vector<std::shared_ptr<const VersionState>>>
+Collection::PinDocuments(const std::vector<DocumentId>& documents) const {
+  std::vector<std::shared_ptr<const VersionState>> states;
+  // The pin and the lookup are one step: a version that is replaced in between would be neither
+  // found nor would its successor be visible.
+  MutexLock lock(&mutex_);
+  for (const DocumentId document : documents) {
+    const auto it = current_.find(document);
+    if (it != current_.end()) states.push_back(it->second);
+  }
+  pins_.insert(visible_);
+  return {Pin(this, visible_), std::move(states)};
+}
+
+void Collection::Unpin(SequenceNumber sequence) const {
+  MutexLock lock(&mutex_);
+  pins_.erase(pins_.find(sequence));
+}
+
+void Collection::Publish(const Change& change) {
+  MutexLock lock(&mutex_);
+  stats_ = change.stats;
+  if (versions_loaded_) {
+    for (const DocumentId document : change.retired) {
+      const auto it = current_.find(document);
+      if (it == current_.end()) continue;
+      it->second->valid_to.store(change.sequence, std::memory_order_release);
+      current_.erase(it);
+    }
+    if (change.added != nullptr) {
+      change.added->valid_from.store(change.sequence, std::memory_order_release);
+      current_[change.added->document] = change.added;
+      versions_[change.added->version] = change.added;
+    }
+  }
+  visible_ = change.sequence;
+}
+
+CollectionStats Collection::stats() const {
+  MutexLock lock(&mutex_);
+  return stats_;
+}
+
+SequenceNumber Collection::Oldest() const {
+  MutexLock lock(&mutex_);
+  return pins_.empty() ? visible_ : std::min(visible_, *pins_.begin());
+}
+
+bool Collection::pinned() const {
+  MutexLock lock(&mutex_);
+  return !pins_.empty();
+}
+
+std::vector<VersionId> Collection::Visible(const std::vector<VersionId>& versions,
+                                           SequenceNumber sequence) const {
+  std::vector<VersionId> visible;
+  MutexLock lock(&mutex_);
+  for (const VersionId version : versions) {
+    const auto it = versions_.find(version);
+    if (it != versions_.end() && it->second->VisibleAt(sequence)) visible.push_back(version);
+  }
+  return visible;
+}
+
+void Collection::Forget(VersionId version) {
+  MutexLock lock(&mutex_);
+  versions_.erase(version);
+}
+
+bool Collection::versions_loaded() const {
+  MutexLock lock(&mutex_);
+  return versions_loaded_;
+}
+
+std::shared_ptr<VectorIndex> Collection::vectors() const {
+  MutexLock lock(&mutex_);
+  return vectors_;
+}
+
+Status Collection::EnsureVersions(const Store& store) {
+  if (versions_loaded()) return OkStatus();
+  MutexLock commit(&commit_mutex_);
+  if (versions_loaded()) return OkStatus();
+  std::unordered_map<VersionId, std::shared_ptr<VersionState>> versions;
+  std::unordered_map<DocumentId, std::shared_ptr<VersionState>> current;
+  const std::string prefix = CollectionKey(id());
+  const std::unique_ptr<StoreIterator> it = store.NewIterator(Family::kDocument);
+  for (it->Seek(prefix); it->ValidWithPrefix(prefix); it->Next()) {
+    ASSIGN_OR_RETURN(DocumentRecord record, DecodeDocument(it->value()));
+    ASSIGN_OR_RETURN(const DocumentId document, DecodeKeySuffix(it->key()));
+    auto state = std::make_shared<VersionState>(document, record.version, record.valid_from);
+    state->chunks = std::move(record.chunks);
+    versions[record.version] = state;
+    current[state->document] = std::move(state);
+  }
+  RETURN_IF_ERROR(it->status());
+  MutexLock lock(&mutex_);
+  versions_ = std::move(versions);
+  current_ = std::move(current);
+  versions_loaded_ = true;
+  return OkStatus();
+}
+
+Status Collection::EnsureVectors(const Store& store, uint32_t hnsw_vectors_min) {
+  RETURN_IF_ERROR(EnsureVersions(store));
+  if (vectors() != nullptr) return OkStatus();
+  MutexLock commit(&commit_mutex_);
+  if (vectors() != nullptr) return OkStatus();
+  std::unordered_map<VersionId, std::shared_ptr<VersionState>> published;
+  {
+    MutexLock lock(&mutex_);
+    for (const auto& [document, state] : current_) published[state->version] = state;
+  }
+  const size_t dimensions = spec().dimensions;
+  auto index = std::make_shared<VectorIndex>(dimensions, hnsw_vectors_min, stats().chunks);
+  std::vector<float> vector(dimensions);
+  const std::string prefix = CollectionKey(id());
+  const std::unique_ptr<StoreIterator> it = store.NewIterator(Family::kVector);
+  for (it->Seek(prefix); it->ValidWithPrefix(prefix); it->Next()) {
+    ASSIGN_OR_RETURN(const RowOwner owner, DecodeVector(it->value(), dimensions, vector.data()));
+    const auto state = published.find(owner.version);
+    if (state == published.end()) continue;  // unpublished, or retired and not yet removed
+    ASSIGN_OR_RETURN(const ChunkId chunk, DecodeKeySuffix(it->key()));
+    index->Append(chunk, vector.data(), state->second);
+  }
+  RETURN_IF_ERROR(it->status());
+  index->PublishRows();
+  index->SealIfDue(0);
+  MutexLock lock(&mutex_);
+  vectors_ = std::move(index);
+  return OkStatus();
+}
+
+Status Collection::StageVectors(const Store& store, const std::shared_ptr<VersionState>& version) {
+  const std::shared_ptr<VectorIndex> index = vectors();
+  if (index == nullptr) return OkStatus();
+  const size_t dimensions = spec().dimensions;
+  std::vector<float> vector(dimensions);
+  const std::unique_ptr<StoreIterator> it = store.NewIterator(Family::kVector);
+  Status status;
+  for (const ChunkRange& range : version->chunks) {
+    const std::string end = ChunkKey(id(), range.first + range.count);
+    for (it->Seek(ChunkKey(id(), range.first)); it->Valid() && it->key() < end; it->Next()) {
+      const Result<RowOwner> owner = DecodeVector(it->value(), dimensions, vector.data());
+      const Result<ChunkId> chunk = DecodeKeySuffix(it->key());
+      status = owner.ok() ? chunk.status() : owner.status();
+      if (!status.ok()) break;
+      index->Append(*chunk, vector.data(), version);
+    }
+    if (status.ok()) status = it->status();
+    if (!status.ok()) break;
+  }
+  index->PublishRows();
+  if (!status.ok()) version->valid_to.store(0, std::memory_order_release);
+  return status;
+}
+
+bool Collection::dropped() const {
+  MutexLock lock(&mutex_);
+  return dropped_;
+}
+
+void Collection::Drop() {
+  MutexLock lock(&mutex_);
+  dropped_ = true;
+}
+
+void Collection::AddWriter(int change) {
+  MutexLock lock(&mutex_);
+  writers_ += change;
+}
+
+int Collection::writers() const {
+  MutexLock lock(&mutex_);
+  return writers_;
+}
+
+}  // namespace ragstone::index

@@ -1,0 +1,116 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <set>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/mutex.h"
+#include "index/internal/records.h"
+#include "index/internal/segment.h"
+#include "index/internal/store.h"
+#include "index/internal/vector_index.h"
+
+namespace ragstone::index {
+
+// One collection while the database is open: what is published, who reads, and, once a search
+// needed it, versions and vectors in memory. Thread-safe.
+//
+// Every change of what is published takes the next sequence number under commit_mutex(), goes to
+// disk, and then becomes visible by Publish. A reader pins the sequence number it found; rows of a
+// version are removed only when no pin can see the version any more. So a reader sees all of a
+// version or none of it, without a lock while it reads.
+class Collection {
+ public:
+  Collection(CollectionInfo info, CollectionStats stats, SequenceNumber visible)
+      : info_(std::move(info)), stats_(stats), visible_(visible) {}
+
+  CollectionId id() const { return info_.id; }
+  const CollectionSpec& spec() const { return info_.spec; }
+  // With live counts and the state of the index.
+  CollectionInfo Describe(uint32_t hnsw_vectors_min) const;
+
+  // Holds a sequence number readable. Movable; must end before the collection.
+  class Pin {
+   public:
+    Pin(const Collection* collection, SequenceNumber sequence)
+        : collection_(collection), sequence_(sequence) {}
+    Pin(Pin&& other) noexcept
+        : collection_(std::exchange(other.collection_, nullptr)), sequence_(other.sequence_) {}
+    Pin& operator=(Pin&&) = delete;
+    ~Pin() {
+      if (collection_ != nullptr) collection_->Unpin(sequence_);
+    }
+    SequenceNumber sequence() const { return sequence_; }
+
+   private:
+    const Collection* collection_;
+    SequenceNumber sequence_;
+  };
+  Pin PinNow() const;
+
+  // A pin and the versions of these documents that it sees. Versions must be loaded.
+  std::pair<Pin, std::vector<std::shared_ptr<const VersionState>>> PinDocuments(
+      const std::vector<DocumentId>& documents) const;
+
+  // Taken by whoever changes or loads what is published; held over the write. Before any other lock
+  // of this class.
+  Mutex& commit_mutex() const { return commit_mutex_; }
+
+  // A change that is on disk.
+  struct Change {
+    SequenceNumber sequence = 0;
+    std::shared_ptr<VersionState> added;  // null: none
+    std::vector<DocumentId> retired;      // whose current version ends
+    CollectionStats stats;
+  };
+  void Publish(const Change& change);  // under commit_mutex()
+
+  CollectionStats stats() const;
+  // No reader is at or will be before it.
+  SequenceNumber Oldest() const;
+  bool pinned() const;
+
+  // Which of these versions are visible at a pinned sequence; sorted as given (ascending).
+  std::vector<VersionId> Visible(const std::vector<VersionId>& versions,
+                                 SequenceNumber sequence) const;
+  // After the version's rows were removed.
+  void Forget(VersionId version);
+
+  // Read from the store what searches need, once. Call without a pin, before taking one.
+  Status EnsureVersions(const Store& store);
+  Status EnsureVectors(const Store& store, uint32_t hnsw_vectors_min);
+  std::shared_ptr<VectorIndex> vectors() const;  // null: not loaded
+
+  // Appends the vectors of a version that is to be published, invisible until then. Nothing if
+  // vectors are not loaded. Under commit_mutex().
+  Status StageVectors(const Store& store, const std::shared_ptr<VersionState>& version);
+
+  // Set under commit_mutex(): nothing may be published any more.
+  bool dropped() const;
+  void Drop();
+  // Writers that may still add rows.
+  void AddWriter(int change);
+  int writers() const;
+
+ private:
+  void Unpin(SequenceNumber sequence) const;
+  bool versions_loaded() const;
+
+  const CollectionInfo info_;
+  mutable Mutex commit_mutex_;
+  mutable Mutex mutex_;
+  CollectionStats stats_ GUARDED_BY(mutex_);
+  SequenceNumber visible_ GUARDED_BY(mutex_);
+  mutable std::multiset<SequenceNumber> pins_ GUARDED_BY(mutex_);
+  bool dropped_ GUARDED_BY(mutex_) = false;
+  int writers_ GUARDED_BY(mutex_) = 0;
+  bool versions_loaded_ GUARDED_BY(mutex_) = false;
+  std::unordered_map<VersionId, std::shared_ptr<VersionState>> versions_ GUARDED_BY(mutex_);
+  std::unordered_map<DocumentId, std::shared_ptr<VersionState>> current_ GUARDED_BY(mutex_);
+  std::shared_ptr<VectorIndex> vectors_ GUARDED_BY(mutex_);
+};
+
+}  // namespace ragstone::index

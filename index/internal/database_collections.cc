@@ -1,0 +1,98 @@
+#include <algorithm>
+
+#include "index/internal/database_impl.h"
+
+namespace ragstone::index {
+namespace {
+
+constexpr size_t kNameMax = 128;
+constexpr uint32_t kDimensionsMax = 8192;
+
+Status CheckSpec(const CollectionSpec& spec) {
+  const auto allowed = [](char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
+  };
+  if (spec.name.empty() || spec.name.size() > kNameMax ||
+      !std::all_of(spec.name.begin(), spec.name.end(), allowed)) {
+    return InvalidArgument(Reason::kCollectionNameInvalid,
+                           "the collection name \"" + spec.name.substr(0, kNameMax) +
+                               "\" is not allowed; a name has 1 to 128 of the characters A-Z a-z "
+                               "0-9 . _ -");
+  }
+  if (spec.dimensions < 1 || spec.dimensions > kDimensionsMax) {
+    return InvalidArgument(Reason::kInvalidArgument, "a collection of vectors with " +
+                                                         std::to_string(spec.dimensions) +
+                                                         " dimensions is not possible; 1 to " +
+                                                         std::to_string(kDimensionsMax) + " are");
+  }
+  return OkStatus();
+}
+
+}  // namespace
+
+Result<CollectionInfo> DatabaseImpl::CreateCollection(const CollectionSpec& spec, Batch also) {
+  RETURN_IF_ERROR(CheckSpec(spec));
+  // Held over the write: two creations of one name must not both find it free.
+  MutexLock lock(&collections_mutex_);
+  if (core_->FindByName(spec.name).ok()) {
+    return Status(StatusCode::kAlreadyExists, Reason::kCollectionExists,
+                  "the collection \"" + spec.name + "\" exists; use it or delete it first");
+  }
+  CollectionInfo info;
+  ASSIGN_OR_RETURN(const uint64_t id, core_->collection_ids().Take());
+  if (id >= UINT32_MAX) {
+    return ResourceExhausted(Reason::kLimitExceeded,
+                             "all 4294967294 collection ids were used; start a new data directory");
+  }
+  info.id = static_cast<CollectionId>(id);
+  info.spec = spec;
+  info.created_ns = core_->clock().NowNs();
+  ASSIGN_OR_RETURN(const SequenceNumber visible, core_->sequences().Take());
+  StoreBatch batch(&core_->store());
+  batch.Put(Family::kMeta, MetaCollectionKey(info.id), EncodeCollection(info));
+  batch.Put(Family::kMeta, MetaStatsKey(info.id), EncodeStats(CollectionStats()));
+  batch.Add(also);
+  RETURN_IF_ERROR(core_->store().Write(&batch, /*sync=*/true));
+  auto collection = std::make_shared<Collection>(info, CollectionStats(), visible);
+  core_->Add(collection);
+  return collection->Describe(core_->options().hnsw_vectors_min);
+}
+
+Result<CollectionInfo> DatabaseImpl::GetCollection(std::string_view name) const {
+  ASSIGN_OR_RETURN(const std::shared_ptr<Collection> collection, core_->FindByName(name));
+  return collection->Describe(core_->options().hnsw_vectors_min);
+}
+
+Result<std::vector<CollectionInfo>> DatabaseImpl::ListCollections(std::string_view after,
+                                                                  size_t limit) const {
+  std::vector<CollectionInfo> list;
+  for (const std::shared_ptr<Collection>& collection : core_->List(after, limit)) {
+    list.push_back(collection->Describe(core_->options().hnsw_vectors_min));
+  }
+  return list;
+}
+
+Result<uint64_t> DatabaseImpl::DeleteCollection(std::string_view name, Batch also) {
+  MutexLock lock(&collections_mutex_);
+  ASSIGN_OR_RETURN(const std::shared_ptr<Collection> collection, core_->FindByName(name));
+  MutexLock commit(&collection->commit_mutex());
+  const uint64_t documents = collection->stats().documents;
+  CollectionInfo info;
+  info.id = collection->id();
+  info.spec = collection->spec();
+  StoreBatch batch(&core_->store());
+  batch.Delete(Family::kMeta, MetaCollectionKey(info.id));
+  batch.Delete(Family::kMeta, MetaStatsKey(info.id));
+  batch.Put(Family::kMeta, MetaDropKey(info.id), EncodeCollection(info));
+  batch.Add(also);
+  RETURN_IF_ERROR(core_->store().Write(&batch, /*sync=*/true));
+  // Marked before it can be cleaned: whoever still holds it looks at the mark after pinning, so
+  // either the cleaner sees the pin or the reader sees the mark.
+  collection->Drop();
+  core_->Remove(collection);
+  cleaner_->Wake();
+  return documents;
+}
+
+}  // namespace ragstone::index

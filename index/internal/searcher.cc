@@ -1,0 +1,256 @@
+#include "index/internal/searcher.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <optional>
+#include <thread>
+#include <unordered_map>
+
+#include "index/internal/dot.h"
+#include "index/internal/fusion.h"
+#include "index/internal/keyword.h"
+
+namespace ragstone::index {
+namespace {
+
+constexpr uint32_t kTopMax = 10'000;
+// How often a waiting search looks whether it was cancelled.
+constexpr auto kWaitStep = std::chrono::milliseconds(20);
+
+Status CheckRequest(const SearchRequest& request, const CollectionSpec& spec) {
+  if (request.top_k > kTopMax) {
+    return InvalidArgument(Reason::kLimitExceeded, "top_k is " + std::to_string(request.top_k) +
+                                                       "; at most " + std::to_string(kTopMax) +
+                                                       " hits are returned: ask for fewer");
+  }
+  if (request.mode == SearchMode::kKeyword) return OkStatus();
+  if (request.vector.size() != spec.dimensions) {
+    return InvalidArgument(Reason::kInvalidArgument,
+                           "vector has " + std::to_string(request.vector.size()) +
+                               " values, collection " + spec.name + " expects " +
+                               std::to_string(spec.dimensions) +
+                               "; embed the query with its model, " + spec.embedding_model);
+  }
+  for (size_t i = 0; i < request.vector.size(); ++i) {
+    if (std::isfinite(request.vector[i])) continue;
+    return InvalidArgument(Reason::kInvalidArgument,
+                           "the query's vector holds NaN or infinity at place " +
+                               std::to_string(i) + "; all values must be finite");
+  }
+  return OkStatus();
+}
+
+// One search over one pinned state of one collection.
+class Query {
+ public:
+  Query(const Store& store, const Collection& collection, const SearchRequest& request,
+        const CallContext& context)
+      : store_(store),
+        collection_(collection),
+        request_(request),
+        context_(context),
+        index_(collection.vectors()) {}
+
+  // Pins what the search sees. NOT_FOUND if the collection was dropped meanwhile.
+  Status Begin() {
+    if (request_.documents.has_value()) {
+      documents_ = *request_.documents;
+      std::sort(documents_.begin(), documents_.end());
+      documents_.erase(std::unique(documents_.begin(), documents_.end()), documents_.end());
+      auto [pin, states] = collection_.PinDocuments(documents_);
+      pin_.emplace(std::move(pin));
+      states_ = std::move(states);
+    } else {
+      pin_.emplace(collection_.PinNow());
+    }
+    if (!collection_.dropped()) return OkStatus();
+    return NotFound(Reason::kCollectionNotFound,
+                    "the collection \"" + collection_.spec().name + "\" was deleted meanwhile");
+  }
+
+  Result<std::vector<SearchHit>> Run() {
+    switch (request_.mode) {
+      case SearchMode::kVector:
+        return RunVector();
+      case SearchMode::kKeyword:
+        return RunKeyword();
+      case SearchMode::kHybrid:
+        return RunHybrid();
+    }
+    return InvalidArgument(Reason::kInvalidArgument, "unknown search mode");
+  }
+
+ private:
+  const std::vector<DocumentId>* documents() const {
+    return request_.documents.has_value() ? &documents_ : nullptr;
+  }
+
+  Result<std::vector<SearchHit>> RunVector() const {
+    ASSIGN_OR_RETURN(const std::vector<ScoredChunk> top, TopVectors(request_.top_k));
+    std::vector<SearchHit> hits;
+    for (const ScoredChunk& chunk : top) {
+      hits.push_back({chunk.chunk, chunk.document, chunk.score, chunk.score, 0});
+    }
+    return hits;
+  }
+
+  Result<std::vector<SearchHit>> RunKeyword() const {
+    KeywordRequest keywords = Keywords(request_.top_k);
+    ASSIGN_OR_RETURN(const KeywordResult found,
+                     SearchKeywords(store_, collection_, keywords, context_));
+    std::vector<SearchHit> hits;
+    for (const ScoredChunk& chunk : found.top) {
+      hits.push_back({chunk.chunk, chunk.document, chunk.score, 0, chunk.score});
+    }
+    return hits;
+  }
+
+  Result<std::vector<SearchHit>> RunHybrid() const {
+    const size_t depth = FusionDepth(request_.top_k);
+    ASSIGN_OR_RETURN(const std::vector<ScoredChunk> vectors, TopVectors(depth));
+    KeywordRequest keywords = Keywords(depth);
+    for (const ScoredChunk& chunk : vectors) keywords.wanted.push_back(chunk.chunk);
+    std::sort(keywords.wanted.begin(), keywords.wanted.end());
+    ASSIGN_OR_RETURN(const KeywordResult found,
+                     SearchKeywords(store_, collection_, keywords, context_));
+    std::vector<SearchHit> hits;
+    for (const ScoredChunk& chunk : vectors) {
+      const auto keyword = found.wanted.find(chunk.chunk);
+      hits.push_back({chunk.chunk, chunk.document, 0, chunk.score,
+                      keyword == found.wanted.end() ? 0 : keyword->second});
+    }
+    for (const ScoredChunk& chunk : found.top) {
+      if (std::binary_search(keywords.wanted.begin(), keywords.wanted.end(), chunk.chunk)) continue;
+      ASSIGN_OR_RETURN(const double cosine, VectorScore(chunk.chunk));
+      hits.push_back({chunk.chunk, chunk.document, 0, cosine, chunk.score});
+    }
+    FuseScores(&hits);
+    SortHits(request_.top_k, &hits);
+    return hits;
+  }
+
+  KeywordRequest Keywords(size_t limit) const {
+    KeywordRequest keywords;
+    keywords.text = request_.text;
+    keywords.sequence = pin_->sequence();
+    keywords.documents = documents();
+    keywords.limit = limit;
+    return keywords;
+  }
+
+  Result<std::vector<ScoredChunk>> TopVectors(size_t limit) const {
+    TopChunks top(limit);
+    const float* query = request_.vector.data();
+    if (documents() == nullptr) {
+      RETURN_IF_ERROR(index_->Search(query, pin_->sequence(), context_, &top, limit));
+    } else if (index_ != nullptr) {
+      RETURN_IF_ERROR(index_->Scan(query, pin_->sequence(), documents_, context_, &top));
+    } else {
+      RETURN_IF_ERROR(ScanStored(&top));
+    }
+    return top.TakeSorted();
+  }
+
+  // A few documents of a collection that is not in memory are read from disk.
+  Status ScanStored(TopChunks* top) const {
+    const size_t dimensions = collection_.spec().dimensions;
+    std::vector<float> vector(dimensions);
+    const std::unique_ptr<StoreIterator> it = store_.NewIterator(Family::kVector);
+    for (const auto& state : states_) {
+      RETURN_IF_ERROR(context_.Check());
+      for (const ChunkRange& range : state->chunks) {
+        const std::string end = ChunkKey(collection_.id(), range.first + range.count);
+        it->Seek(ChunkKey(collection_.id(), range.first));
+        for (; it->Valid() && it->key() < end; it->Next()) {
+          RETURN_IF_ERROR(DecodeVector(it->value(), dimensions, vector.data()).status());
+          ASSIGN_OR_RETURN(const ChunkId chunk, DecodeKeySuffix(it->key()));
+          top->Offer({chunk, state->document,
+                      BestDot()(request_.vector.data(), vector.data(), dimensions)});
+        }
+        RETURN_IF_ERROR(it->status());
+      }
+    }
+    return OkStatus();
+  }
+
+  Result<double> VectorScore(ChunkId chunk) const {
+    const size_t dimensions = collection_.spec().dimensions;
+    ASSIGN_OR_RETURN(const std::optional<std::string> stored,
+                     store_.Get(Family::kVector, ChunkKey(collection_.id(), chunk)));
+    if (!stored.has_value()) return Corrupt("vector of chunk " + std::to_string(chunk));
+    std::vector<float> vector(dimensions);
+    RETURN_IF_ERROR(DecodeVector(*stored, dimensions, vector.data()).status());
+    return static_cast<double>(BestDot()(request_.vector.data(), vector.data(), dimensions));
+  }
+
+  const Store& store_;
+  const Collection& collection_;
+  const SearchRequest& request_;
+  const CallContext& context_;
+  // Taken before the pin: vectors loaded after it may lack a version that the pin sees.
+  const std::shared_ptr<VectorIndex> index_;
+  std::vector<DocumentId> documents_;  // sorted, if the search is restricted
+  std::vector<std::shared_ptr<const VersionState>> states_;
+  std::optional<Collection::Pin> pin_;
+};
+
+}  // namespace
+
+// One of the places of running searches.
+class Searcher::Slot {
+ public:
+  static Result<std::unique_ptr<Slot>> Take(Searcher* searcher, const CallContext& context) {
+    MutexLock lock(&searcher->mutex_);
+    while (searcher->used_ >= searcher->slots_) {
+      RETURN_IF_ERROR(context.Check());
+      searcher->free_.WaitUntil(&searcher->mutex_, std::chrono::steady_clock::now() + kWaitStep);
+    }
+    ++searcher->used_;
+    return std::make_unique<Slot>(searcher);
+  }
+  explicit Slot(Searcher* searcher) : searcher_(searcher) {}
+  ~Slot() {
+    MutexLock lock(&searcher_->mutex_);
+    --searcher_->used_;
+    searcher_->free_.NotifyOne();
+  }
+
+ private:
+  Searcher* const searcher_;
+};
+
+Searcher::Searcher(Core* core, Maintainer* maintainer)
+    : core_(core),
+      maintainer_(maintainer),
+      slots_(core->options().search_threads > 0
+                 ? core->options().search_threads
+                 : std::max(1u, std::thread::hardware_concurrency())) {}
+
+Result<std::vector<SearchHit>> Searcher::Search(CollectionId id, const SearchRequest& request,
+                                                const CallContext& context) {
+  ASSIGN_OR_RETURN(const std::shared_ptr<Collection> collection, core_->Find(id));
+  RETURN_IF_ERROR(CheckRequest(request, collection->spec()));
+  RETURN_IF_ERROR(context.Check());
+  if (request.top_k == 0) return std::vector<SearchHit>();
+  ASSIGN_OR_RETURN(const std::unique_ptr<Slot> slot, Slot::Take(this, context));
+  if (request.mode == SearchMode::kKeyword || request.documents.has_value()) {
+    RETURN_IF_ERROR(collection->EnsureVersions(core_->store()));
+  } else if (collection->vectors() == nullptr) {
+    RETURN_IF_ERROR(collection->EnsureVectors(core_->store(), core_->options().hnsw_vectors_min));
+    maintainer_->Wake();
+  }
+  Query query(core_->store(), *collection, request, context);
+  RETURN_IF_ERROR(query.Begin());
+  return query.Run();
+}
+
+Result<std::vector<std::pair<std::string, double>>> Searcher::TermWeights(CollectionId id,
+                                                                          std::string_view text) {
+  ASSIGN_OR_RETURN(const std::shared_ptr<Collection> collection, core_->Find(id));
+  RETURN_IF_ERROR(collection->EnsureVersions(core_->store()));
+  const Collection::Pin pin = collection->PinNow();
+  return WeighTerms(core_->store(), *collection, text, pin.sequence());
+}
+
+}  // namespace ragstone::index

@@ -1,0 +1,238 @@
+#include "index/internal/store.h"
+
+#include <fcntl.h>
+#include <rocksdb/cache.h>
+#include <rocksdb/convenience.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_buffer_manager.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "index/internal/batch_impl.h"
+
+namespace ragstone::index {
+namespace {
+
+constexpr std::string_view kFormatLine = "ragstone database format 1\n";
+constexpr std::string_view kFormatFile = "database.format";
+constexpr std::string_view kLockFile = "database.lock";
+
+constexpr std::array<std::string_view, kFamilies> kFamilyNames = {
+    "default", "document", "source",  "pending",   "batch", "page",
+    "chunk",   "vector",   "posting", "embedding", "table"};
+
+rocksdb::Slice ToSlice(std::string_view text) { return {text.data(), text.size()}; }
+
+Result<FileDescriptor> TakeLock(const std::filesystem::path& dir) {
+  const std::filesystem::path path = dir / kLockFile;
+  ASSIGN_OR_RETURN(FileDescriptor file, OpenFile(path, O_RDWR | O_CREAT, 0600));
+  if (flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) return ErrnoStatus(errno, "lock " + path.string());
+    return Unavailable(Reason::kDataDirLocked,
+                       "the data directory " + dir.string() +
+                           " is in use by another process; stop it, or name another directory");
+  }
+  return file;
+}
+
+// Checks the format file, or writes it into a new directory.
+Status CheckFormat(const std::filesystem::path& dir) {
+  const std::filesystem::path path = dir / kFormatFile;
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) {
+    if (std::filesystem::exists(dir / "rocksdb" / "CURRENT", ignored)) {
+      return Status(StatusCode::kDataLoss, Reason::kDataCorrupt,
+                    "the data directory " + dir.string() + " holds a database but no " +
+                        std::string(kFormatFile) + " file; restore it from a backup");
+    }
+    return WriteFileAtomically(path, kFormatLine, 0600);
+  }
+  ASSIGN_OR_RETURN(std::string line, ReadFile(path, 4096));
+  if (line == kFormatLine) return OkStatus();
+  line.erase(std::remove(line.begin(), line.end(), '\n'), line.end());
+  return FailedPrecondition(
+      Reason::kDataDirVersion,
+      "the data directory " + dir.string() + " has \"" + line + "\", this program reads \"" +
+          std::string(kFormatLine.substr(0, kFormatLine.size() - 1)) +
+          "\"; use the program that wrote it, or a new directory and add the documents again");
+}
+
+rocksdb::CompressionType BestCompression() {
+  for (const rocksdb::CompressionType type : rocksdb::GetSupportedCompressions()) {
+    if (type == rocksdb::kZSTD) return type;
+  }
+  return rocksdb::kNoCompression;
+}
+
+rocksdb::ColumnFamilyOptions FamilyOptions(Family family, uint64_t memory_bytes,
+                                           const std::shared_ptr<rocksdb::Cache>& cache) {
+  rocksdb::ColumnFamilyOptions options;
+  // The write buffer manager holds the sum; this bounds one family.
+  options.write_buffer_size = std::clamp<uint64_t>(memory_bytes / 16, 1 << 20, 32 << 20);
+  options.max_write_buffer_number = 3;
+  options.level_compaction_dynamic_level_bytes = true;
+  // Pages are compressed by us; vectors do not compress.
+  const bool compress =
+      family == Family::kChunk || family == Family::kBatch || family == Family::kDocument;
+  options.compression = compress ? BestCompression() : rocksdb::kNoCompression;
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = cache;
+  table.cache_index_and_filter_blocks = true;
+  table.pin_l0_filter_and_index_blocks_in_cache = true;
+  table.block_size = 16 << 10;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10, false));
+  table.format_version = 5;
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  return options;
+}
+
+rocksdb::DBOptions DatabaseWideOptions(
+    uint64_t memory_bytes, const std::shared_ptr<rocksdb::WriteBufferManager>& buffers) {
+  rocksdb::DBOptions options;
+  options.create_if_missing = true;
+  options.create_missing_column_families = true;
+  options.write_buffer_manager = buffers;
+  options.max_total_wal_size = std::max<uint64_t>(memory_bytes / 2, 16 << 20);
+  options.max_background_jobs = 2;
+  options.max_open_files = 512;
+  options.bytes_per_sync = 1 << 20;
+  options.info_log_level = rocksdb::WARN_LEVEL;
+  options.keep_log_file_num = 2;
+  options.max_log_file_size = 4 << 20;
+  options.stats_dump_period_sec = 0;
+  options.stats_persist_period_sec = 0;
+  // A power cut may leave holes in the part of the log that was not fsynced yet, which is not
+  // damage: everything acknowledged lies before them.
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  return options;
+}
+
+}  // namespace
+
+std::string_view FamilyName(Family family) { return kFamilyNames[static_cast<size_t>(family)]; }
+
+Status FromRocks(const rocksdb::Status& status, std::string_view what) {
+  if (status.ok()) return OkStatus();
+  const std::string message = std::string(what) + ": " + status.ToString();
+  if (status.IsNoSpace() || status.subcode() == rocksdb::Status::SubCode::kNoSpace ||
+      status.ToString().find("No space left on device") != std::string::npos) {
+    return ResourceExhausted(Reason::kDiskFull,
+                             message + "; free space on the data directory's disk, then repeat");
+  }
+  if (status.IsCorruption()) {
+    return Status(StatusCode::kDataLoss, Reason::kDataCorrupt,
+                  message + "; restore the data directory from a backup");
+  }
+  if (status.IsShutdownInProgress()) return Unavailable(Reason::kShuttingDown, message);
+  return Status(StatusCode::kInternal, Reason::kIo, message);
+}
+
+void StoreBatch::Put(Family family, std::string_view key, std::string_view value) {
+  batch_.Put(store_->Handle(family), ToSlice(key), ToSlice(value)).PermitUncheckedError();
+}
+
+void StoreBatch::Delete(Family family, std::string_view key) {
+  batch_.Delete(store_->Handle(family), ToSlice(key)).PermitUncheckedError();
+}
+
+void StoreBatch::DeleteRange(Family family, std::string_view begin, std::string_view end) {
+  batch_.DeleteRange(store_->Handle(family), ToSlice(begin), ToSlice(end)).PermitUncheckedError();
+}
+
+void StoreBatch::Add(const Batch& batch) {
+  std::string key;
+  std::string value;
+  for (const auto& operation : BatchAccess::Operations(batch)) {
+    key.assign(1, static_cast<char>(operation.table));
+    key += operation.key;
+    if (operation.is_delete) {
+      Delete(Family::kTable, key);
+      continue;
+    }
+    value.assign(1, '\1');  // the format byte of a table's value
+    value += operation.value;
+    Put(Family::kTable, key, value);
+  }
+}
+
+void StoreIterator::SeekBefore(std::string_view key) {
+  it_->SeekForPrev(ToSlice(key));
+  if (it_->Valid() && it_->key() == ToSlice(key)) it_->Prev();
+}
+
+Status StoreIterator::status() const { return FromRocks(it_->status(), "read the database"); }
+
+Result<std::unique_ptr<Store>> Store::Open(const std::filesystem::path& dir,
+                                           uint64_t memory_bytes) {
+  RETURN_IF_ERROR(CreateDirectories(dir));
+  std::unique_ptr<Store> store(new Store());
+  ASSIGN_OR_RETURN(store->lock_, TakeLock(dir));
+  RETURN_IF_ERROR(CheckFormat(dir));
+  store->block_cache_ = rocksdb::NewLRUCache(memory_bytes / 4 * 3);
+  store->write_buffers_ =
+      std::make_shared<rocksdb::WriteBufferManager>(std::max<uint64_t>(memory_bytes / 4, 1 << 20));
+  std::vector<rocksdb::ColumnFamilyDescriptor> families;
+  for (size_t i = 0; i < kFamilies; ++i) {
+    const Family family = static_cast<Family>(i);
+    families.emplace_back(std::string(FamilyName(family)),
+                          FamilyOptions(family, memory_bytes, store->block_cache_));
+  }
+  rocksdb::DB* db = nullptr;
+  const std::string path = (dir / "rocksdb").string();
+  const rocksdb::Status status =
+      rocksdb::DB::Open(DatabaseWideOptions(memory_bytes, store->write_buffers_), path, families,
+                        &store->handles_, &db);
+  store->db_.reset(db);
+  RETURN_IF_ERROR(FromRocks(status, "open the database " + path));
+  return store;
+}
+
+Store::~Store() {
+  if (db_ == nullptr) return;
+  rocksdb::CancelAllBackgroundWork(db_.get(), /*wait=*/true);
+  for (rocksdb::ColumnFamilyHandle* handle : handles_) {
+    db_->DestroyColumnFamilyHandle(handle).PermitUncheckedError();
+  }
+  db_->Close().PermitUncheckedError();
+}
+
+Result<std::optional<std::string>> Store::Get(Family family, std::string_view key) const {
+  std::string value;
+  const rocksdb::Status status =
+      db_->Get(rocksdb::ReadOptions(), Handle(family), ToSlice(key), &value);
+  if (status.IsNotFound()) return std::optional<std::string>();
+  RETURN_IF_ERROR(FromRocks(status, "read " + std::string(FamilyName(family))));
+  return std::optional<std::string>(std::move(value));
+}
+
+std::unique_ptr<StoreIterator> Store::NewIterator(Family family) const {
+  return std::make_unique<StoreIterator>(
+      std::unique_ptr<rocksdb::Iterator>(db_->NewIterator(rocksdb::ReadOptions(), Handle(family))));
+}
+
+Status Store::Write(StoreBatch* batch, bool sync) {
+  rocksdb::WriteOptions options;
+  options.sync = sync;
+  rocksdb::Status status = db_->Write(options, &batch->batch_);
+  if (status.IsNoSpace() || status.severity() != rocksdb::Status::Severity::kNoError) {
+    // After an error of the disk RocksDB refuses writes until it is told to go on. The cause may be
+    // gone by now; if it is not, this fails as the write did.
+    if (db_->Resume().ok()) status = db_->Write(options, &batch->batch_);
+  }
+  return FromRocks(status, "write to the database");
+}
+
+uint64_t Store::Property(Family family, const char* name) const {
+  uint64_t value = 0;
+  return db_->GetIntProperty(Handle(family), name, &value) ? value : 0;
+}
+
+uint64_t Store::block_cache_bytes() const { return block_cache_->GetUsage(); }
+uint64_t Store::write_buffer_bytes() const { return write_buffers_->memory_usage(); }
+
+}  // namespace ragstone::index

@@ -1,0 +1,119 @@
+#pragma once
+
+#include <rocksdb/db.h>
+#include <rocksdb/write_batch.h>
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/file.h"
+#include "base/status.h"
+#include "index/database.h"
+
+namespace ragstone::index {
+
+// Column families, by kind of record. The numbers are positions in an array, not on disk.
+enum class Family : uint8_t {
+  kMeta,      // counters, collections
+  kDocument,  // published documents
+  kSource,    // document of a source
+  kPending,   // versions whose rows are to be removed
+  kBatch,     // what one batch of chunks wrote
+  kPage,
+  kChunk,
+  kVector,
+  kPosting,
+  kEmbedding,  // chunks by embedded text
+  kTable,      // callers' small tables
+};
+inline constexpr size_t kFamilies = 11;
+std::string_view FamilyName(Family family);
+
+// Returns the Status of a RocksDB outcome: the only place that knows both.
+Status FromRocks(const rocksdb::Status& status, std::string_view what);
+
+class Store;
+
+// Writes of any families that go to disk together. Not thread-safe.
+class StoreBatch {
+ public:
+  explicit StoreBatch(const Store* store) : store_(store) {}
+  void Put(Family family, std::string_view key, std::string_view value);
+  void Delete(Family family, std::string_view key);
+  // Deletes keys in [begin, end).
+  void DeleteRange(Family family, std::string_view begin, std::string_view end);
+  void Add(const Batch& batch);
+  size_t bytes() const { return batch_.GetDataSize(); }
+  bool empty() const { return batch_.Count() == 0; }
+  void Clear() { batch_.Clear(); }
+
+ private:
+  friend class Store;
+  const Store* store_;
+  rocksdb::WriteBatch batch_;
+};
+
+// A position in one family. Reads a consistent state: that of the moment it was made. Not
+// thread-safe; must end before the store.
+class StoreIterator {
+ public:
+  explicit StoreIterator(std::unique_ptr<rocksdb::Iterator> it) : it_(std::move(it)) {}
+  void Seek(std::string_view key) { it_->Seek(rocksdb::Slice(key.data(), key.size())); }
+  void SeekBefore(std::string_view key);  // to the last key < `key`
+  void SeekToLast() { it_->SeekToLast(); }
+  void Next() { it_->Next(); }
+  void Prev() { it_->Prev(); }
+  bool Valid() const { return it_->Valid(); }
+  bool ValidWithPrefix(std::string_view prefix) const {
+    return it_->Valid() && it_->key().starts_with(rocksdb::Slice(prefix.data(), prefix.size()));
+  }
+  std::string_view key() const { return {it_->key().data(), it_->key().size()}; }
+  std::string_view value() const { return {it_->value().data(), it_->value().size()}; }
+  // The error that ended the iteration, if one did.
+  Status status() const;
+
+ private:
+  std::unique_ptr<rocksdb::Iterator> it_;
+};
+
+// Ragstone's RocksDB: families, limits, conversion of errors. Thread-safe.
+class Store {
+ public:
+  // As Database::Open. Takes the lock file, checks the format file, opens or creates RocksDB.
+  static Result<std::unique_ptr<Store>> Open(const std::filesystem::path& dir,
+                                             uint64_t memory_bytes);
+  ~Store();
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  Result<std::optional<std::string>> Get(Family family, std::string_view key) const;
+  std::unique_ptr<StoreIterator> NewIterator(Family family) const;
+  // All or nothing. With `sync` it and everything written before is durable on return. After the
+  // disk was full, tries to take up writing again before it gives up.
+  Status Write(StoreBatch* batch, bool sync);
+  uint64_t Property(Family family, const char* name) const;
+  uint64_t block_cache_bytes() const;
+  uint64_t write_buffer_bytes() const;
+
+ private:
+  friend class StoreBatch;
+  Store() = default;
+  rocksdb::ColumnFamilyHandle* Handle(Family family) const {
+    return handles_[static_cast<size_t>(family)];
+  }
+
+  FileDescriptor lock_;
+  std::shared_ptr<rocksdb::Cache> block_cache_;
+  std::shared_ptr<rocksdb::WriteBufferManager> write_buffers_;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles_;
+  std::unique_ptr<rocksdb::DB> db_;
+};
+
+}  // namespace ragstone::index

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "llm/answer/answerer.h"
+#include "llm/answer/evidence.h"
+#include "llm/answer/spans.h"
+
+namespace ragstone::llm {
+
+// What is known when it is decided whether to answer.
+struct ConfidenceInput {
+  const Question* question = nullptr;
+  const std::vector<EvidencePassage>* passages = nullptr;
+  const Evidence* evidence = nullptr;
+  const ShortAnswer* span = nullptr;  // null: the model chose none
+  bool weak = true;                   // whether the model is one of those the table was fitted with
+};
+
+// The signals by name, each roughly between 0 and 1.
+std::map<std::string, double> ConfidenceSignals(const ConfidenceInput& input);
+
+// The probability that the evidence holds the answer. Without evidence or span it is 0.
+double Confidence(const ConfidenceInput& input);
+
+}  // namespace ragstone::llm

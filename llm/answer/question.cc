@@ -1,0 +1,261 @@
+#include "llm/answer/question.h"
+
+#include <unicode/uchar.h>
+
+#include <algorithm>
+#include <array>
+#include <span>
+#include <unordered_set>
+
+#include "llm/bert_normalizer.h"
+
+namespace ragstone::llm {
+namespace {
+
+// A kind is told by words that follow one another in the question.
+struct KindCue {
+  std::string_view first, second;  // `second` may be empty: any
+  AnswerKind kind;
+};
+constexpr std::array kKindCues = {
+    KindCue{"when", "", AnswerKind::kTime},        KindCue{"what", "year", AnswerKind::kTime},
+    KindCue{"which", "year", AnswerKind::kTime},   KindCue{"what", "date", AnswerKind::kTime},
+    KindCue{"what", "day", AnswerKind::kTime},     KindCue{"what", "month", AnswerKind::kTime},
+    KindCue{"what", "time", AnswerKind::kTime},    KindCue{"what", "century", AnswerKind::kTime},
+    KindCue{"what", "decade", AnswerKind::kTime},  KindCue{"how", "many", AnswerKind::kNumber},
+    KindCue{"how", "much", AnswerKind::kNumber},   KindCue{"how", "long", AnswerKind::kNumber},
+    KindCue{"how", "far", AnswerKind::kNumber},    KindCue{"how", "tall", AnswerKind::kNumber},
+    KindCue{"how", "old", AnswerKind::kNumber},    KindCue{"how", "large", AnswerKind::kNumber},
+    KindCue{"how", "big", AnswerKind::kNumber},    KindCue{"how", "high", AnswerKind::kNumber},
+    KindCue{"how", "deep", AnswerKind::kNumber},   KindCue{"how", "heavy", AnswerKind::kNumber},
+    KindCue{"how", "wide", AnswerKind::kNumber},   KindCue{"how", "often", AnswerKind::kNumber},
+    KindCue{"what", "percentage", AnswerKind::kNumber},
+    KindCue{"what", "percent", AnswerKind::kNumber},
+    KindCue{"what", "amount", AnswerKind::kNumber},
+    KindCue{"who", "", AnswerKind::kName},         KindCue{"whom", "", AnswerKind::kName},
+    KindCue{"whose", "", AnswerKind::kName},       KindCue{"where", "", AnswerKind::kPlace},
+    KindCue{"wann", "", AnswerKind::kTime},        KindCue{"wie", "viele", AnswerKind::kNumber},
+    KindCue{"wie", "viel", AnswerKind::kNumber},   KindCue{"wer", "", AnswerKind::kAny},
+    KindCue{"quand", "", AnswerKind::kTime},       KindCue{"combien", "", AnswerKind::kNumber},
+    KindCue{"qui", "", AnswerKind::kName},         KindCue{"où", "", AnswerKind::kPlace},
+    KindCue{"cuándo", "", AnswerKind::kTime},      KindCue{"cuántos", "", AnswerKind::kNumber},
+    KindCue{"cuántas", "", AnswerKind::kNumber},   KindCue{"cuánto", "", AnswerKind::kNumber},
+    KindCue{"quién", "", AnswerKind::kName},       KindCue{"dónde", "", AnswerKind::kPlace},
+};
+
+AnswerKind KindOf(std::span<const TextWord> words) {
+  for (size_t i = 0; i < words.size(); ++i) {
+    for (const KindCue& cue : kKindCues) {
+      if (words[i].folded != cue.first) continue;
+      if (cue.second.empty() || (i + 1 < words.size() && words[i + 1].folded == cue.second)) {
+        return cue.kind;
+      }
+    }
+  }
+  return AnswerKind::kAny;
+}
+
+bool HasDigit(std::string_view word) {
+  return std::any_of(word.begin(), word.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+bool IsNumberWord(std::string_view word) {
+  static const std::unordered_set<std::string_view> kWords = {
+      "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
+      "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+      "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety", "hundred",
+      "thousand", "million", "billion", "trillion", "dozen", "half", "third", "quarter", "twice",
+      "once", "zwei", "drei", "vier", "fünf", "deux", "trois", "quatre", "cinq", "dos", "tres",
+      "cuatro", "cinco", "millionen", "millones", "millions"};
+  return HasDigit(word) || kWords.contains(word);
+}
+
+bool IsDateWord(std::string_view word) {
+  static const std::unordered_set<std::string_view> kWords = {
+      "january", "february", "march", "april", "may", "june", "july", "august", "september",
+      "october", "november", "december", "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep",
+      "sept", "oct", "nov", "dec", "monday", "tuesday", "wednesday", "thursday", "friday",
+      "saturday", "sunday", "spring", "summer", "autumn", "winter", "century", "centuries", "bc",
+      "bce", "ad", "ce", "januar", "februar", "märz", "mai", "juni", "juli", "oktober", "dezember",
+      "jahrhundert", "janvier", "février", "mars", "avril", "juin", "juillet", "août", "septembre",
+      "octobre", "novembre", "décembre", "siècle", "enero", "febrero", "marzo", "abril", "mayo",
+      "junio", "julio", "agosto", "septiembre", "octubre", "noviembre", "diciembre", "siglo"};
+  return HasDigit(word) || kWords.contains(word);
+}
+
+bool IsCapitalised(std::string_view text, const TextWord& word) {
+  size_t at = word.begin;
+  return u_isupper(static_cast<UChar32>(ReadCodePoint(text, at)));
+}
+
+// Which words of a text carry the kind, and which may stand between two that do.
+struct Marks {
+  std::vector<bool> core, glue;
+};
+
+Marks MarkWords(std::string_view text, std::span<const TextWord> words, AnswerKind kind) {
+  Marks marks{std::vector<bool>(words.size()), std::vector<bool>(words.size())};
+  for (size_t i = 0; i < words.size(); ++i) {
+    const std::string& word = words[i].folded;
+    if (kind == AnswerKind::kTime) {
+      marks.core[i] = IsDateWord(word);
+      marks.glue[i] = word == "of" || word == "the" || word == "de" || word == "and" || word == "to";
+    } else if (kind == AnswerKind::kNumber) {
+      marks.core[i] = IsNumberWord(word);
+      marks.glue[i] = word == "and" || word == "to";
+    } else {
+      marks.core[i] = IsCapitalised(text, words[i]) && !IsFunctionWord(word);
+      marks.glue[i] = word == "of" || word == "the" || word == "de" || word == "von" ||
+                      word == "van" || word == "and" || word == "la";
+    }
+  }
+  return marks;
+}
+
+// Words [first, last) as a stretch; takes in a sign before or behind that belongs to a number.
+Stretch StretchOf(std::string_view text, std::span<const TextWord> words) {
+  Stretch stretch{words.front().begin, words.back().end};
+  for (const std::string_view sign : {"$", "€", "£", "-", "+", "~"}) {
+    if (HasDigit(words.front().folded) && text.substr(0, stretch.begin).ends_with(sign)) {
+      stretch.begin -= static_cast<uint32_t>(sign.size());
+      break;
+    }
+  }
+  for (const std::string_view sign : {"%", "°", "€", "\""}) {
+    if (HasDigit(words.back().folded) && text.substr(stretch.end).starts_with(sign)) {
+      stretch.end += static_cast<uint32_t>(sign.size());
+      break;
+    }
+  }
+  return stretch;
+}
+
+// Whether the word is one of the question's own.
+bool IsAsked(const TextWord& word, const Question& question) {
+  return std::any_of(question.content.begin(), question.content.end(),
+                     [&](const std::string& own) { return SameWord(own, word.folded); });
+}
+
+// A small word that stands inside names.
+bool IsParticle(std::string_view word) {
+  return word == "of" || word == "bin" || word == "ibn" || word == "al" || word == "von" ||
+         word == "van" || word == "de" || word == "der" || word == "da" || word == "di";
+}
+
+// Names of powers of ten and the like, which belong to the number before them.
+bool IsMultiple(std::string_view word) {
+  return word == "hundred" || word == "thousand" || word == "million" || word == "billion" ||
+         word == "trillion" || word == "percent";
+}
+
+// Whether nothing but a space, a comma or a sign inside dates and numbers is between two words.
+bool Touch(std::string_view text, const TextWord& left, const TextWord& right) {
+  const std::string_view gap = text.substr(left.end, right.begin - left.end);
+  return gap.size() <= 3 && gap.find_first_not_of(" ,-/.:'&%$") == std::string_view::npos;
+}
+
+// Runs of words that carry the kind, glue allowed inside; numbers keep up to three words behind them,
+// since the unit belongs to the answer.
+std::vector<Stretch> OfKind(std::string_view text, std::span<const TextWord> words,
+                            AnswerKind kind) {
+  std::vector<Stretch> out;
+  const Marks marks = MarkWords(text, words, kind);
+  for (size_t i = 0; i < words.size(); ++i) {
+    if (!marks.core[i]) continue;
+    size_t end = i + 1;
+    for (size_t j = end; j < words.size() && Touch(text, words[j - 1], words[j]) &&
+                         (marks.core[j] || marks.glue[j]);
+         ++j) {
+      if (marks.core[j]) end = j + 1;
+    }
+    size_t last = end;
+    if (kind == AnswerKind::kNumber) {
+      while (last < words.size() && last < end + 3 && !IsFunctionWord(words[last].folded) &&
+             Touch(text, words[last - 1], words[last])) {
+        ++last;
+      }
+    }
+    out.push_back(StretchOf(text, words.subspan(i, last - i)));
+    i = last - 1;
+  }
+  return out;
+}
+
+}  // namespace
+
+Question ReadQuestion(std::string_view text) {
+  Question question;
+  question.text = FoldSpaces(text);
+  question.words = WordsOf(question.text);
+  for (const TextWord& word : question.words) {
+    if (!IsFunctionWord(word.folded)) question.content.push_back(word.folded);
+  }
+  question.kind = KindOf(question.words);
+  return question;
+}
+
+Candidates CandidateStretches(std::string_view text, const Question& question) {
+  Candidates candidates;
+  const std::vector<TextWord> words = WordsOf(text);
+  const std::span<const TextWord> all(words);
+  const auto asked = [&](const TextWord& word) { return IsAsked(word, question); };
+  std::vector<std::span<const TextWord>> parts;
+  for (size_t begin = 0; begin < words.size();) {
+    size_t end = begin;
+    while (end < words.size() && !asked(words[end])) ++end;
+    size_t first = begin, last = end;
+    while (first < last && IsFunctionWord(words[first].folded)) ++first;
+    while (last > first && IsFunctionWord(words[last - 1].folded)) --last;
+    if (first < last) parts.push_back(all.subspan(first, last - first));
+    begin = end + 1;
+  }
+  if (question.kind != AnswerKind::kAny) {
+    for (const auto& part : parts) {
+      for (const Stretch& stretch : OfKind(text, part, question.kind)) {
+        candidates.stretches.push_back(stretch);
+      }
+    }
+    candidates.of_kind = !candidates.stretches.empty();
+  }
+  if (candidates.stretches.empty()) {
+    for (const auto& part : parts) candidates.stretches.push_back(StretchOf(text, part));
+  }
+  if (candidates.stretches.empty() && !words.empty()) {
+    candidates.stretches.push_back(StretchOf(text, all));
+  }
+  return candidates;
+}
+
+Stretch WholeName(std::string_view text, Stretch stretch, const Question& question) {
+  const std::vector<TextWord> words = WordsOf(text);
+  size_t first = 0, last = 0;  // words [first, last) lie in the stretch
+  while (first < words.size() && words[first].end <= stretch.begin) ++first;
+  for (last = first; last < words.size() && words[last].begin < stretch.end;) ++last;
+  if (first == last) return stretch;
+  const auto spaced = [&](size_t left) { return words[left].end + 1 == words[left + 1].begin &&
+                                                text[words[left].end] == ' '; };
+  const auto named = [&](size_t i) {
+    return IsCapitalised(text, words[i]) && !IsFunctionWord(words[i].folded) &&
+           !IsAsked(words[i], question);
+  };
+  if (HasDigit(words[last - 1].folded) && last < words.size() && spaced(last - 1) &&
+      IsMultiple(words[last].folded)) {
+    return {stretch.begin, words[last].end};
+  }
+  if (named(last - 1)) {
+    while (last < words.size() && spaced(last - 1)) {
+      const bool over_particle = last + 1 < words.size() && IsParticle(words[last].folded) &&
+                                 spaced(last) && named(last + 1);
+      if (!over_particle && !named(last)) break;
+      last += over_particle ? 2 : 1;
+      stretch.end = words[last - 1].end;
+    }
+  }
+  while (named(first) && first > 0 && spaced(first - 1) && named(first - 1)) {
+    --first;
+    stretch.begin = words[first].begin;
+  }
+  return stretch;
+}
+
+}  // namespace ragstone::llm

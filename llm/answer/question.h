@@ -1,0 +1,42 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "llm/answer/text_words.h"
+
+namespace ragstone::llm {
+
+// What kind of thing a question asks for, as far as its words tell.
+enum class AnswerKind { kAny, kTime, kNumber, kName, kPlace };
+
+// A question, read once.
+struct Question {
+  std::string text;  // white space folded
+  std::vector<TextWord> words;
+  std::vector<std::string> content;  // folded words that carry meaning
+  AnswerKind kind = AnswerKind::kAny;
+};
+
+Question ReadQuestion(std::string_view text);
+
+// A stretch of a text: bytes [begin, end).
+struct Stretch {
+  uint32_t begin = 0, end = 0;
+};
+
+// The stretches of `text` that could answer the question, in order: what lies between the question's
+// own words, without function words at the ends, narrowed to dates, numbers or names where the
+// question asks for those and the text has some. Never empty for a text that has a word.
+struct Candidates {
+  std::vector<Stretch> stretches;
+  bool of_kind = false;  // whether they were narrowed
+};
+Candidates CandidateStretches(std::string_view text, const Question& question);
+
+// Widens a stretch that begins or ends inside a name or a quantity to the whole of it ("Osama" to
+// "Osama bin Laden", "3" to "3 million"), but not over words of the question.
+Stretch WholeName(std::string_view text, Stretch stretch, const Question& question);
+
+}  // namespace ragstone::llm

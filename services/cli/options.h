@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "services/settings.h"
+
+namespace ragstone::services::cli {
+
+// A command line, parsed. Fields that a command does not have keep their defaults.
+struct Options {
+  std::string command;  // "add", "collection create", …
+  bool json = false;
+  SettingSources sources;  // --config and every setting that was given as a flag
+
+  std::string collection = "default";
+  std::vector<std::string> paths;     // add, model import
+  std::vector<std::string> files;     // ask --file
+  std::vector<std::string> question;  // ask: the words; search: the query
+  std::string style;                  // "", "short", "full"
+  std::string mode;                   // "", "hybrid", "vector", "keyword"
+  uint32_t top_k = 0;                 // 0: the server's default
+  std::string id;               // of a document or a job, or the name of a collection or model
+  bool active_only = false;     // job list
+  std::string embedding_model;  // collection create
+  std::string name, sha256, query_prefix, document_prefix, license;  // model import
+  bool make_default = false, keep_type = false;
+};
+
+// The end of a command line that is no command: help, a version, a mistake.
+struct ParseEnd {
+  int exit_code = 0;
+  std::string text;
+  bool json = false;  // whether a mistake is to be reported as JSON
+};
+
+// Parses the arguments without the program's name. A mistake gives exit code 2 and names the
+// nearest option or command.
+std::variant<Options, ParseEnd> ParseOptions(const std::vector<std::string>& args);
+
+}  // namespace ragstone::services::cli

@@ -1,0 +1,60 @@
+#include "services/app.h"
+
+#include "services/handlers/app_impl.h"
+
+namespace ragstone::services {
+
+Result<std::unique_ptr<App>> App::Open(const Settings& settings,
+                                       std::unique_ptr<WorkerPool> workers, const Clock* clock) {
+  auto app = std::make_unique<AppImpl>(settings, std::move(workers), clock);
+  RETURN_IF_ERROR(app->Init());
+  return std::unique_ptr<App>(std::move(app));
+}
+
+AppImpl::AppImpl(const Settings& settings, std::unique_ptr<WorkerPool> workers, const Clock* clock)
+    : settings_(settings),
+      clock_(clock),
+      started_ns_(clock->NowNs()),
+      model_store_(settings.models_dir),
+      workers_(std::move(workers)) {}
+
+AppImpl::~AppImpl() { Shutdown(); }
+
+Status AppImpl::Init() {
+  index::DatabaseOptions options;
+  options.dir = settings_.data_dir / "db";
+  options.memory_bytes = settings_.memory_limit / 8;
+  options.hnsw_vectors_min = settings_.hnsw_vectors_min;
+  ASSIGN_OR_RETURN(database_, index::Database::Open(options, clock_));
+  ASSIGN_OR_RETURN(blobs_, index::BlobStore::Open(settings_.data_dir / "blobs", database_.get(),
+                                                  settings_.file_bytes_max));
+  requests_ = std::make_unique<RequestLog>(database_.get(), clock_);
+  RETURN_IF_ERROR(requests_->Prune());
+  models_ = std::make_unique<ModelRegistry>(&settings_, &model_store_, workers_.get());
+
+  IngestPipeline::Parts parts;
+  parts.settings = &settings_;
+  parts.clock = clock_;
+  parts.database = database_.get();
+  parts.blobs = blobs_.get();
+  parts.models = models_.get();
+  parts.workers = workers_.get();
+  pipeline_ = std::make_unique<IngestPipeline>(parts);
+
+  JobRunner::Options job_options;
+  job_options.queued_max = settings_.jobs_queued_max;
+  job_options.keep_originals = settings_.keep_originals;
+  jobs_ = std::make_unique<JobRunner>(
+      JobRunner::Parts{clock_, database_.get(), blobs_.get(), pipeline_.get()}, job_options);
+  return jobs_->Start();
+}
+
+void AppImpl::Shutdown() {
+  if (jobs_ != nullptr) jobs_->Shutdown();
+}
+
+bool AppImpl::Idle() const { return jobs_->active() == 0; }
+
+std::string_view CollectionName(std::string_view name) { return name.empty() ? "default" : name; }
+
+}  // namespace ragstone::services

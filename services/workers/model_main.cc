@@ -1,0 +1,125 @@
+// The model worker: loads one model and serves it on a Unix socket, or imports a model file. One
+// source for every instruction-set tier; RAGSTONE_MODEL_TIER says which this executable is.
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+#include "base/file.h"
+#include "llm/llama/cpu_features.h"
+#include "llm/llama/llama_embedder.h"
+#include "llm/llama/llama_generator.h"
+#include "services/workers/model_options.h"
+#include "services/workers/model_services.h"
+
+namespace ragstone::services {
+namespace {
+
+constexpr int kMessageBytesMax = 64 << 20;
+
+// Ends the process when the parent does. The parent may have gone before the signal was asked for.
+Status TieToParent(int64_t parent) {
+  if (parent == 0) return OkStatus();
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) {
+    return FailedPrecondition(Reason::kInvalidArgument,
+                              "the parent is not process " + std::to_string(parent));
+  }
+  return OkStatus();
+}
+
+Result<std::unique_ptr<grpc::Service>> NewService(const ModelWorkerOptions& options) {
+  if (options.role == "embed") {
+    llm::LlamaEmbedderOptions embedder;
+    embedder.pooling = options.pooling;
+    embedder.normalize = options.normalize;
+    embedder.tokens_max = options.tokens_max;
+    embedder.threads = options.threads;
+    embedder.gpu_layers = options.gpu_layers;
+    ASSIGN_OR_RETURN(auto loaded, llm::LlamaEmbedder::Load(options.model, embedder));
+    return NewEmbedderService(std::move(loaded));
+  }
+  if (options.role == "generate") {
+    llm::LlamaGeneratorOptions generator;
+    generator.context_tokens = options.context;
+    generator.threads = options.threads;
+    generator.gpu_layers = options.gpu_layers;
+    ASSIGN_OR_RETURN(auto loaded, llm::LlamaGenerator::Load(options.model, generator));
+    return NewGeneratorService(std::move(loaded));
+  }
+  return NewImporterService();
+}
+
+Status Serve(const ModelWorkerOptions& options) {
+  RETURN_IF_ERROR(TieToParent(options.parent));
+  const std::vector<std::string> missing = llm::MissingFeatures(llm::CompiledTier());
+  if (!missing.empty()) {
+    return FailedPrecondition(Reason::kModelUnsupported,
+                              "this processor lacks " + missing.front() + ", which tier " +
+                                  llm::CompiledTier() + " needs");
+  }
+  ASSIGN_OR_RETURN(const std::unique_ptr<grpc::Service> service, NewService(options));
+  grpc::ServerBuilder builder;
+  builder.AddListeningPort("unix:" + options.socket, grpc::InsecureServerCredentials());
+  builder.SetMaxReceiveMessageSize(kMessageBytesMax);
+  builder.SetMaxSendMessageSize(kMessageBytesMax);
+  builder.RegisterService(service.get());
+  const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+  if (server == nullptr) {
+    return Unavailable(Reason::kWorkerUnavailable,
+                       "cannot listen on " + options.socket +
+                           "; the path may be too long (107 bytes) or the folder missing");
+  }
+  if (options.ready_fd >= 0) {
+    RETURN_IF_ERROR(WriteAll(options.ready_fd, "R", "the ready pipe"));
+    close(options.ready_fd);
+  }
+  server->Wait();
+  return OkStatus();
+}
+
+// libgomp's threads spin for milliseconds between two steps of a graph before they sleep. That helps
+// only as long as nothing else wants the cores; beside an ingest it slowed generation down tenfold
+// here. libgomp reads its environment before main(), so the process starts itself once more.
+void StartAgainWithShortSpins(char** argv) {
+  if (std::getenv("GOMP_SPINCOUNT") != nullptr || std::getenv("OMP_WAIT_POLICY") != nullptr) return;
+  setenv("GOMP_SPINCOUNT", "1000", 1);
+  execv("/proc/self/exe", argv);
+  // Without /proc the default does as well, only slower.
+}
+
+int Main(int argc, char** argv) {
+  StartAgainWithShortSpins(argv);
+  // ggml otherwise starts a debugger to print a backtrace when it aborts.
+  setenv("GGML_NO_BACKTRACE", "1", 1);
+  llm::SetCompiledTier(RAGSTONE_MODEL_TIER);
+  const Result<ModelWorkerOptions> options = ParseModelWorkerOptions(argc, argv);
+  if (options.ok() && options->role == "selftest") {
+    const Result<std::string> report = llm::RunSelfTest(llm::CompiledTier());
+    std::printf("%s\n", report.ok() ? report->c_str() : report.status().message().c_str());
+    return report.ok() ? 0 : 1;
+  }
+  const Status status = options.ok() ? Serve(*options) : options.status();
+  if (status.ok()) return 0;
+  std::string line(ReasonName(status.reason()));
+  line = "E" + line + " " + status.message();
+  for (char& c : line) {
+    if (c == '\n' || c == '\r') c = ' ';
+  }
+  line += '\n';
+  // Without a parent that reads the pipe a person started the worker.
+  const int fd = options.ok() && options->ready_fd >= 0 ? options->ready_fd : STDERR_FILENO;
+  const Status written = WriteAll(fd, line, "the ready pipe");
+  return written.ok() ? 1 : 2;
+}
+
+}  // namespace
+}  // namespace ragstone::services
+
+int main(int argc, char** argv) {
+  const int code = ragstone::services::Main(argc, argv);
+  std::fflush(nullptr);
+  _exit(code);  // no destructors: ggml's and gRPC's threads may still run
+}

@@ -1,0 +1,1 @@
+"""The checks of tests/tidy. Each module has `check(tree)`, which yields findings."""

@@ -1,0 +1,84 @@
+// Covers collection.cc, core.cc and publisher.cc.
+#include "index/internal/collection.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/index/test_database.h"
+
+namespace ragstone::index {
+namespace {
+
+class CollectionTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    database_ = OpenDatabase(folder_.path());
+    id_ = database_->CreateCollection(TestSpec("a"), Batch())->id;
+    collection_ = *core().Find(id_);
+  }
+  Core& core() { return static_cast<DatabaseImpl*>(database_.get())->core(); }
+  DocumentInfo Put(const std::string& text, DocumentId id = 0) {
+    const auto info = PutDocument(database_.get(), id_, {"x", {text}, 1}, id);
+    EXPECT_TRUE(info.ok()) << info.status().ToString();
+    return *info;
+  }
+
+  TemporaryFolder folder_;
+  std::unique_ptr<Database> database_;
+  CollectionId id_ = 0;
+  std::shared_ptr<Collection> collection_;
+};
+
+TEST_F(CollectionTest, PinnedReaderKeepsTheVersionItSaw) {
+  const DocumentInfo info = Put("old");
+  ASSERT_TRUE(collection_->EnsureVersions(core().store()).ok());
+  auto pinned = std::make_unique<
+      std::pair<Collection::Pin, std::vector<std::shared_ptr<const VersionState>>>>(
+      collection_->PinDocuments({info.id}));
+  ASSERT_EQ(pinned->second.size(), 1u);
+  const SequenceNumber sequence = pinned->first.sequence();
+  const VersionId old_version = pinned->second[0]->version;
+  Put("new", info.id);
+  EXPECT_TRUE(pinned->second[0]->VisibleAt(sequence));
+  EXPECT_EQ(collection_->Visible({old_version}, sequence).size(), 1u);
+  EXPECT_EQ(collection_->Oldest(), sequence);
+  Cleaner& cleaner = static_cast<DatabaseImpl*>(database_.get())->cleaner();
+  EXPECT_EQ(*cleaner.CleanOnce(), 1u) << "the old version must wait for the reader";
+  EXPECT_EQ(CountKeys(database_.get(), Family::kChunk), 2u);
+  pinned.reset();
+  EXPECT_GT(collection_->Oldest(), sequence);
+  Clean(database_.get());
+  EXPECT_EQ(CountKeys(database_.get(), Family::kChunk), 1u);
+  EXPECT_TRUE(collection_->Visible({old_version}, sequence).empty());
+}
+
+TEST_F(CollectionTest, VectorsAreLoadedOnceAndThenKeptUpToDate) {
+  Put("one");
+  EXPECT_EQ(collection_->vectors(), nullptr);
+  ASSERT_TRUE(collection_->EnsureVectors(core().store(), 20'000).ok());
+  const std::shared_ptr<VectorIndex> vectors = collection_->vectors();
+  EXPECT_EQ(vectors->rows(), 1u);
+  ASSERT_TRUE(collection_->EnsureVectors(core().store(), 20'000).ok());
+  EXPECT_EQ(collection_->vectors(), vectors);
+  ASSERT_TRUE(PutDocument(database_.get(), id_, {"y", {"a", "b"}, 5}).ok());
+  EXPECT_EQ(vectors->rows(), 3u);
+}
+
+TEST_F(CollectionTest, StatsCountPublishedDocumentsOnly) {
+  const DocumentInfo info = Put("three words here");
+  EXPECT_EQ(collection_->stats().documents, 1u);
+  EXPECT_EQ(collection_->stats().words, 4u);  // with the heading
+  Put("one", info.id);
+  EXPECT_EQ(collection_->stats().documents, 1u);
+  EXPECT_EQ(collection_->stats().words, 2u);
+  ASSERT_TRUE(database_->DeleteDocument(id_, info.id, Batch()).ok());
+  EXPECT_EQ(collection_->stats().words, 0u);
+}
+
+TEST_F(CollectionTest, DescriptionSaysHowVectorsAreSearched) {
+  EXPECT_NE(collection_->Describe(100).index.find("exact scan"), std::string::npos);
+  Put("one");
+  EXPECT_NE(collection_->Describe(1).index.find("HNSW"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace ragstone::index

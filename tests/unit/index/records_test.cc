@@ -1,0 +1,180 @@
+// Covers records.cc and keys.cc.
+#include "index/internal/records.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <random>
+
+namespace ragstone::index {
+namespace {
+
+DocumentRecord SampleDocument() {
+  DocumentRecord record;
+  record.version = 5;
+  record.valid_from = 11;
+  record.words = 1234;
+  record.chunks = {{100, 3}, {900, 256}};
+  record.info.source = "/a.pdf";
+  record.info.title = "Title";
+  record.info.pages = 3;
+  record.info.chunks = 259;
+  record.info.created_ns = -5;
+  record.info.metadata = {{"a", int64_t{-1}}, {"b", std::vector<std::string>{"x"}}};
+  record.info.warnings = {"w"};
+  return record;
+}
+
+PageRecord SamplePage() {
+  PageRecord page;
+  page.number = 7;
+  page.label = "vii";
+  page.width = 595;
+  page.height = 842;
+  page.text_begin = 1000;
+  page.text = "some words of a page";
+  page.words = {{0, 4, {1, 2, 3, 4}}, {5, 10, {5, 6, 7, 8}}, {2, 3, {0, 0, 1, 1}}};
+  return page;
+}
+
+TEST(RecordsTest, DocumentComesBack) {
+  const DocumentRecord record = SampleDocument();
+  const Result<DocumentRecord> got = DecodeDocument(EncodeDocument(record));
+  ASSERT_TRUE(got.ok());
+  EXPECT_EQ(got->version, 5u);
+  EXPECT_EQ(got->valid_from, 11u);
+  EXPECT_EQ(got->valid_to, kNever);
+  EXPECT_EQ(got->chunks[1].count, 256u);
+  EXPECT_EQ(got->info.metadata, record.info.metadata);
+  EXPECT_EQ(got->info.created_ns, -5);
+}
+
+TEST(RecordsTest, PageComesBackWithItsWordsInAnyOrder) {
+  const PageRecord page = SamplePage();
+  const Result<std::string> bytes = EncodePage(page);
+  ASSERT_TRUE(bytes.ok());
+  const Result<PageRecord> got = DecodePage(*bytes);
+  ASSERT_TRUE(got.ok());
+  EXPECT_EQ(got->text, page.text);
+  EXPECT_EQ(got->label, "vii");
+  EXPECT_EQ(got->text_begin, 1000u);
+  ASSERT_EQ(got->words.size(), 3u);
+  EXPECT_EQ(got->words[2].begin, 2u);
+  EXPECT_EQ(got->words[1].box.x1, 7);
+}
+
+TEST(RecordsTest, ChunkVectorAndPostingsComeBack) {
+  ChunkRecord chunk;
+  chunk.document = 8;
+  chunk.ordinal = 3;
+  chunk.heading = "A > B";
+  chunk.text = "text";
+  chunk.embedded = Sha256Of("x");
+  const auto got = DecodeChunk(EncodeChunk(chunk, 77));
+  ASSERT_TRUE(got.ok());
+  EXPECT_EQ(got->first.heading, "A > B");
+  EXPECT_EQ(got->first.embedded, chunk.embedded);
+  EXPECT_EQ(got->second, 77u);
+
+  const float values[] = {1.5f, -2.0f, 3.25f};
+  float out[3] = {};
+  const auto owner = DecodeVector(EncodeVector({8, 77}, values, 3), 3, out);
+  ASSERT_TRUE(owner.ok());
+  EXPECT_EQ(owner->version, 77u);
+  EXPECT_EQ(out[2], 3.25f);
+  EXPECT_EQ(DecodeVector(EncodeVector({8, 77}, values, 3), 4, nullptr).status().reason(),
+            Reason::kDataCorrupt);
+
+  PostingBlock block;
+  block.owner = {8, 77};
+  block.frequency_max = 9;
+  block.length_min = 4;
+  block.postings = {{100, 1, 4}, {101, 9, 300}, {5000000000, 2, 7}};
+  const std::string bytes = EncodePostings(block);
+  const auto header = DecodePostingHeader(bytes);
+  ASSERT_TRUE(header.ok());
+  EXPECT_EQ(header->count, 3u);
+  EXPECT_EQ(header->frequency_max, 9u);
+  std::vector<Posting> postings;
+  ASSERT_TRUE(AppendPostings(*header, &postings).ok());
+  EXPECT_EQ(postings[2].chunk, 5000000000u);
+  EXPECT_EQ(postings[1].length, 300u);
+}
+
+TEST(RecordsTest, SmallRecordsComeBack) {
+  const auto pending = DecodePending(EncodePending({true, 3, 4}));
+  ASSERT_TRUE(pending.ok());
+  EXPECT_TRUE(pending->published);
+  EXPECT_EQ(pending->valid_to, 4u);
+  BatchRecord batch;
+  batch.count = 2;
+  batch.hashes = {Sha256Of("a"), Sha256Of("b")};
+  batch.terms = {"x", "yy"};
+  const auto batch_got = DecodeBatch(EncodeBatch(batch));
+  ASSERT_TRUE(batch_got.ok());
+  EXPECT_EQ(batch_got->terms, batch.terms);
+  EXPECT_EQ(batch_got->hashes, batch.hashes);
+  const auto stats = DecodeStats(EncodeStats({1, 2, 3}));
+  EXPECT_EQ(stats->words, 3u);
+  EXPECT_EQ(*DecodeNumber(EncodeNumber(12)), 12u);
+  CollectionInfo info;
+  info.id = 9;
+  info.spec = {"name", "model", "print", 384};
+  info.created_ns = 5;
+  EXPECT_EQ(DecodeCollection(EncodeCollection(info))->spec.fingerprint, "print");
+}
+
+TEST(RecordsTest, KeysOrderByTheirNumbersAndKeepTermsApart) {
+  EXPECT_LT(DocumentKey(1, UINT64_MAX), DocumentKey(2, 0));
+  EXPECT_LT(PostingKey(1, "a", 255), PostingKey(1, "a", 256));
+  EXPECT_NE(PostingKey(1, "ab", 1).compare(0, PostingPrefix(1, "a").size(), PostingPrefix(1, "a")),
+            0);
+  const auto parts = DecodeVersionKey(VersionKey(1, 2, 3));
+  ASSERT_TRUE(parts.ok());
+  EXPECT_EQ(parts->version, 3u);
+  EXPECT_EQ(*DecodeKeySuffix(BatchKey(VersionKey(1, 2, 3), 44)), 44u);
+  const std::string prefix = EmbeddingPrefix("f", Sha256Of("x"));
+  const auto chunk = DecodeChunkKey(EmbeddingKey(prefix, 5, 6).substr(prefix.size()));
+  ASSERT_TRUE(chunk.ok());
+  EXPECT_EQ(chunk->collection, 5u);
+  EXPECT_EQ(chunk->chunk, 6u);
+}
+
+// Decodes every truncation and seeded random damage of `bytes`: it must fail or give a record, and
+// under the sanitizers touch nothing outside.
+void Damage(const std::string& bytes, const std::function<bool(std::string_view)>& decodes) {
+  EXPECT_TRUE(decodes(bytes));
+  EXPECT_FALSE(decodes(""));
+  for (size_t size = 1; size < bytes.size(); ++size) {
+    EXPECT_FALSE(decodes(std::string_view(bytes).substr(0, size))) << size;
+  }
+  std::string other_format = bytes;
+  other_format[0] = 2;
+  EXPECT_FALSE(decodes(other_format));
+  std::mt19937 random(1);
+  for (int i = 0; i < 2000; ++i) {
+    std::string damaged = bytes;
+    for (int flips = 0; flips < 3; ++flips) {
+      damaged[random() % damaged.size()] = static_cast<char>(random());
+    }
+    decodes(damaged);
+  }
+}
+
+TEST(RecordsTest, DamagedBytesAreRefusedNotRead) {
+  Damage(EncodeDocument(SampleDocument()),
+         [](std::string_view bytes) { return DecodeDocument(bytes).ok(); });
+  Damage(*EncodePage(SamplePage()), [](std::string_view bytes) { return DecodePage(bytes).ok(); });
+  Damage(EncodeChunk(ChunkRecord(), 1),
+         [](std::string_view bytes) { return DecodeChunk(bytes).ok(); });
+  Damage(EncodeBatch({1, {Sha256Of("a")}, {"t"}}),
+         [](std::string_view bytes) { return DecodeBatch(bytes).ok(); });
+  Damage(EncodePostings({{1, 2}, 1, 1, {{5, 1, 1}, {6, 1, 1}}}), [](std::string_view bytes) {
+    const auto header = DecodePostingHeader(bytes);
+    std::vector<Posting> postings;
+    return header.ok() && AppendPostings(*header, &postings).ok();
+  });
+}
+
+}  // namespace
+}  // namespace ragstone::index
