@@ -6,6 +6,8 @@
 
 #include <atomic>
 #include <cerrno>
+#include <map>
+#include <optional>
 #include <system_error>
 
 #include "base/file.h"
@@ -53,6 +55,7 @@ class FileBlobWriter : public BlobWriter {
   Sha256 hash_;
   uint64_t size_ = 0;
   bool renamed_ = false;
+  std::optional<Sha256Digest> pinned_;
 };
 
 // Blobs lie in 256 folders by the first byte of their hash.
@@ -77,6 +80,15 @@ class FileBlobStore : public BlobStore {
     const std::string hex = blob.Hex();
     return dir_ / hex.substr(0, 2) / hex;
   }
+  // A pinned blob is not removed. Pins are counted.
+  void Pin(const Sha256Digest& blob) {
+    MutexLock lock(&mutex_);
+    ++pins_[blob];
+  }
+  void Unpin(const Sha256Digest& blob) {
+    MutexLock lock(&mutex_);
+    if (--pins_[blob] == 0) pins_.erase(blob);
+  }
   // Renames a finished temporary file to its hash, durably.
   Status Publish(const std::filesystem::path& temporary, const Sha256Digest& blob);
 
@@ -87,10 +99,13 @@ class FileBlobStore : public BlobStore {
   Database* const database_;
   const uint64_t bytes_max_;
   std::atomic<uint64_t> next_temporary_{0};
+  Mutex mutex_;
+  std::map<Sha256Digest, int> pins_ GUARDED_BY(mutex_);
 };
 
 FileBlobWriter::~FileBlobWriter() {
   if (!renamed_) ::unlink(path_.c_str());
+  if (pinned_) store_->Unpin(*pinned_);
 }
 
 Status FileBlobWriter::Append(std::string_view bytes) {
@@ -112,6 +127,8 @@ Result<Sha256Digest> FileBlobWriter::Finish() {
   if (::fsync(file_.get()) != 0) return ErrnoStatus(errno, "fsync " + path_.native());
   file_.Reset();
   const Sha256Digest digest = hash_.Finish();
+  store_->Pin(digest);
+  pinned_ = digest;
   RETURN_IF_ERROR(store_->Publish(path_, digest));
   renamed_ = true;
   return digest;
@@ -140,7 +157,11 @@ Result<std::unique_ptr<BlobWriter>> FileBlobStore::Create() {
   return std::unique_ptr<BlobWriter>(std::make_unique<FileBlobWriter>(this, path, std::move(file)));
 }
 
+// The lock is held across the removal: a writer of the same content pins before it renames, so its
+// file comes after the removal or prevents it.
 Status FileBlobStore::RemoveIfUnreferenced(const Sha256Digest& blob) {
+  MutexLock lock(&mutex_);
+  if (pins_.count(blob) > 0) return OkStatus();
   ASSIGN_OR_RETURN(const bool referenced, IsReferenced(*database_, blob));
   if (referenced) return OkStatus();
   const std::filesystem::path path = PathOf(blob);

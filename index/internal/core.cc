@@ -58,7 +58,7 @@ Result<std::shared_ptr<Collection>> Core::Find(CollectionId id) const {
 Result<std::shared_ptr<Collection>> Core::FindByName(std::string_view name) const {
   MutexLock lock(&mutex_);
   const auto it = by_name_.find(name);
-  if (it == by_name_.end()) return CollectionNotFound("\"" + std::string(name) + "\"");
+  if (it == by_name_.end()) return CollectionNotFound('"' + std::string(name) + '"');
   return it->second;
 }
 

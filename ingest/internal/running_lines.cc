@@ -13,6 +13,7 @@ constexpr float kEdgeShare = 0.14f;  // of the page's height
 constexpr size_t kKeyBytesMax = 200;
 constexpr size_t kRepeatsMin = 3;
 constexpr double kRepeatShare = 0.4;  // heads of left and right pages often differ
+constexpr size_t kPageShare = 3;      // heads and feet hold less than a third of a page's text
 
 bool IsRoman(std::string_view text) {
   return !text.empty() && text.size() <= 6 && std::all_of(text.begin(), text.end(), [](char c) {
@@ -44,6 +45,18 @@ bool NearEdge(const Page& page, const Line& line, bool top) {
                                      [](const Word& w, uint32_t begin) { return w.begin < begin; });
   if (word == page.words.end() || page.height <= 0) return true;
   return top ? word->y0 < kEdgeShare * page.height : word->y1 > (1 - kEdgeShare) * page.height;
+}
+
+// Forms and slips repeat most of their lines; what is a large part of its page is its text.
+void KeepLargeParts(DecidedPage* page) {
+  size_t running = 0;
+  size_t all = 0;
+  for (size_t i = 0; i < page->lines.size(); ++i) {
+    const size_t bytes = page->lines[i].end - page->lines[i].begin;
+    all += bytes;
+    if (page->running[i]) running += bytes;
+  }
+  if (running * kPageShare >= all) page->running.assign(page->lines.size(), false);
 }
 
 }  // namespace
@@ -95,6 +108,7 @@ void RunningLines::DecideNext(std::vector<DecidedPage>* decided) {
         std::max(kRepeatsMin, static_cast<size_t>(kRepeatShare * static_cast<double>(pages) + 0.5));
     if (repeats >= needed) entry.page.running[edge.line] = true;
   }
+  KeepLargeParts(&entry.page);
   std::vector<std::string> keys;
   for (EdgeLine& edge : entry.edges) keys.push_back(std::move(edge.key));
   before_.push_back(std::move(keys));

@@ -105,8 +105,11 @@ std::vector<Check> CheckTiers(const std::vector<TierState>& tiers) {
   bool any = false;
   for (const TierState& tier : tiers) {
     any = any || tier.chosen;
+    const bool spare = tier.passed && !tier.chosen;
     checks.push_back({"tier " + tier.tier, CheckLevel::kOk,
-                      fmt::format("{}: {}", tier.chosen ? "used" : "not used", tier.reason), ""});
+                      fmt::format("{}: {}{}", tier.chosen ? "used" : "not used", tier.reason,
+                                  spare ? ", but another one is preferred" : ""),
+                      ""});
   }
   if (!any) {
     checks.push_back({"cpu tier", CheckLevel::kFailure, "no model worker can run here",

@@ -72,6 +72,7 @@ void CollectSettings(const SettingFlags& flags, SettingSources* sources) {
 CLI::App* AddCommand(CLI::App* parent, const char* name, const char* text, const char* examples) {
   CLI::App* app = parent->add_subcommand(name, text);
   app->fallthrough();
+  app->group("Commands");
   app->footer(std::string(examples) + (*examples == '\0' ? "" : "\n") +
               "Options of all commands: --data-dir DIR, --json, … (see `ragstone --help`)");
   return app;
@@ -215,13 +216,13 @@ std::string Suggestion(const CLI::App& app, const std::string& argument) {
     }
   }
   const std::string nearest = NearestName(argument.substr(0, argument.find('=')), candidates);
-  return nearest.empty() ? "" : fmt::format("; did you mean {}?", nearest);
+  return nearest.empty() ? "." : fmt::format("; did you mean {}?", nearest);
 }
 
 std::string UsageMistake(const CLI::App& app, const CLI::ParseError& error) {
   const std::string path = CommandPath(app);
   const std::string help =
-      fmt::format(". See `ragstone {}{}--help`.", path, path.empty() ? "" : " ");
+      fmt::format(" See `ragstone {}{}--help`.", path, path.empty() ? "" : " ");
   for (const std::string& argument : app.remaining(true)) {
     if (argument == "--") continue;
     const bool option = argument.rfind('-', 0) == 0;
@@ -229,8 +230,8 @@ std::string UsageMistake(const CLI::App& app, const CLI::ParseError& error) {
                        Sanitize(argument), Suggestion(app, argument), help);
   }
   std::string message = error.what();
-  if (message.empty()) message = "wrong usage";
-  return Sanitize(message) + help;
+  if (message == "A subcommand is required") message = "a command is missing";
+  return Sanitize(message) + "." + help;
 }
 
 std::string SettingsHelp() {
@@ -254,7 +255,10 @@ ParseEnd EndOf(const CLI::App& app, const CLI::ParseError& error,
                const std::vector<std::string>& args) {
   const CLI::App* deepest = DeepestCommand(app);
   if (error.get_exit_code() == 0) {
-    return {.exit_code = 0, .text = deepest->help(CommandPath(app).empty() ? "" : "ragstone")};
+    // CLI11 puts the command's own name behind what it is given.
+    std::string path = "ragstone " + CommandPath(app);
+    path.erase(path.find_last_of(' '));
+    return {.exit_code = 0, .text = deepest->help(deepest == &app ? "" : path)};
   }
   return {.exit_code = 2, .text = UsageMistake(app, error), .json = Contains(args, "--json")};
 }
@@ -267,7 +271,6 @@ std::variant<Options, ParseEnd> ParseOptions(const std::vector<std::string>& arg
   CLI::App app(kAbout, "ragstone");
   app.get_formatter()->column_width(34);
   app.get_formatter()->label("SUBCOMMAND", "COMMAND");
-  app.get_formatter()->label("Subcommands", "Commands");
   app.footer(kExamples);
   app.add_flag("--json", options.json, "Print JSON");
   app.add_option("--config", flags.config, "Configuration file (TOML)")->type_name("FILE");

@@ -6,6 +6,7 @@
 
 #include "services/cli/commands.h"
 #include "services/cli/options.h"
+#include "services/logging.h"
 
 namespace ragstone::services::cli {
 namespace {
@@ -86,6 +87,7 @@ int RunCli(const std::vector<std::string>& args, const Surroundings& surrounding
     }
     context.settings = std::move(settings).value();
     QuietLog(options, &context.settings);
+    SetLogLevel(context.settings.log_level);
   }
   const auto command = Commands().find(options.command);
   CHECK(command != Commands().end());

@@ -12,6 +12,7 @@ namespace {
 constexpr size_t kPagesQueued = 64;       // parsed pages that wait for the embedder
 constexpr size_t kChunksPerWrite = 64;    // chunks embedded and written together
 constexpr size_t kWarningsMax = 20;       // kept with a document
+constexpr uint32_t kTextBytesMax = 256u << 20;  // of a text file, which is one page
 
 index::PageRecord ToRecord(ingest::Page page, uint64_t text_begin) {
   index::PageRecord record;
@@ -69,6 +70,7 @@ Status IngestRun::ParseInto(BoundedQueue<ingest::Page>* queue, ingest::DocumentP
   limits.pages_max = parts_.settings->pages_max;
   limits.page_time_ms_max = parts_.settings->page_time_ms_max;
   limits.document_time_ms_max = parts_.settings->document_time_ms_max;
+  if (input_.media_type != "application/pdf") limits.page_text_bytes_max = kTextBytesMax;
   ingest::PageSink sink;
   sink.opened = [this](const ingest::DocumentFacts& facts) {
     facts_ = facts;

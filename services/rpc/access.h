@@ -15,7 +15,7 @@ class AccessCheck {
   // An empty token refuses every caller over TCP.
   explicit AccessCheck(std::string token) : token_(std::move(token)) {}
 
-  // `peer` is gRPC's name of the caller ("unix:…", "ipv4:127.0.0.1:5123"), whose family the kernel
+  // `peer` is the name of the caller ("unix:…", "ipv4:127.0.0.1:5123"), whose family the kernel
   // gives; `authorization` the header of that name. Returns whether the caller is trusted with
   // server-side paths. UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID).
   Result<bool> Check(std::string_view peer, std::optional<std::string_view> authorization) const;

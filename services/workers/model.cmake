@@ -19,6 +19,8 @@ if(RAGSTONE_WITH_LLAMA)
     target_compile_definitions(${worker} PRIVATE RAGSTONE_MODEL_TIER="${tier}")
     target_link_libraries(${worker} PRIVATE ragstone_model_worker)
     ragstone_use_llama(${worker} ${tier})
+    set_target_properties(${worker} PROPERTIES
+      RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/libexec/ragstone")
     set_property(GLOBAL APPEND PROPERTY RAGSTONE_WORKERS ${worker})
   endforeach()
 endif()

@@ -118,8 +118,19 @@ class Home:
         if REAL_MODELS:
             self.env["RAGSTONE_MODELS_DIR"] = REAL_MODELS
         else:
-            self.env.update(RAGSTONE_MODELS_DIR=str(self.dir / "models"), RAGSTONE_CPU_TIER="fake")
+            self.env.update(RAGSTONE_MODELS_DIR=str(self.dir / "models"), RAGSTONE_CPU_TIER="fake",
+                            RAGSTONE_WORKERS_DIR=str(self.link_workers()))
             self.import_fakes()
+
+    def link_workers(self):
+        """A folder with the real PDF worker and the fake model worker of the build tree."""
+        build = pathlib.Path(BINARY).resolve().parent.parent
+        folder = self.dir / "workers"
+        folder.mkdir()
+        for path in (build / "libexec/ragstone/ragstone-pdf",
+                     build / "tests/workers/ragstone-model-fake"):
+            (folder / path.name).symlink_to(path)
+        return folder
 
     def import_fakes(self):
         source = self.dir / "fake-embedder"

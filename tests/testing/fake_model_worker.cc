@@ -73,17 +73,23 @@ class DelayedGenerator : public testing::FakeGenerator {
 // Copies a file; its name tells the kind.
 Status Import(const wire::ImportRequest& request, wire::ImportDone* done) {
   const std::filesystem::path source = request.source_path();
-  ASSIGN_OR_RETURN(const std::string bytes, ReadFile(source, 64 << 20));
-  if (source.extension() != ".gguf" && source.extension() != ".embedding") {
+  const std::filesystem::path output = request.output_dir();
+  const bool folder = std::filesystem::is_directory(source);
+  ASSIGN_OR_RETURN(const std::string bytes,
+                   ReadFile(folder ? source / "model.safetensors" : source, 64 << 20));
+  if (folder) {
+    ASSIGN_OR_RETURN(const std::string tokenizer, ReadFile(source / "tokenizer.json", 64 << 20));
+    RETURN_IF_ERROR(WriteFileAtomically(output / "tokenizer.json", tokenizer));
+  }
+  if (!folder && source.extension() != ".gguf" && source.extension() != ".embedding") {
     return InvalidArgument(Reason::kModelUnsupported,
                            source.string() + " is neither .gguf nor .embedding");
   }
   if (bytes.empty()) {
     return InvalidArgument(Reason::kModelCorrupt, source.string() + " is empty");
   }
-  RETURN_IF_ERROR(
-      WriteFileAtomically(std::filesystem::path(request.output_dir()) / "model.gguf", bytes));
-  const bool embedding = source.extension() == ".embedding";
+  RETURN_IF_ERROR(WriteFileAtomically(output / "model.gguf", bytes));
+  const bool embedding = folder || source.extension() == ".embedding";
   done->set_kind(embedding ? "embedding" : "generator");
   done->set_architecture("fake");
   done->set_storage_type(request.retype() ? "Q8_0" : "F32");

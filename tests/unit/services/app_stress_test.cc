@@ -25,13 +25,16 @@ class AppStress : public testing::AppFixture {
           const std::string text = "Thread " + std::to_string(thread) + " wrote marker" +
                                    std::to_string(thread) + " in round " + std::to_string(round) +
                                    ".";
-          EXPECT_TRUE(Add(own, text).status.ok());
+          const Status status = Add(own, text).status;
+          EXPECT_TRUE(status.ok()) << status.ToString();
           break;
         }
-        case 2:
-          EXPECT_TRUE(Add("shared.txt", "Shared text " + std::to_string(random() % 5) + ".")
-                          .status.ok());
+        case 2: {
+          const std::string text = "Shared text " + std::to_string(random() % 5) + ".";
+          const Status status = Add("shared.txt", text).status;
+          EXPECT_TRUE(status.ok()) << status.ToString();
           break;
+        }
         case 3: {
           const auto found = SearchFor("marker text round", v1::SEARCH_MODE_HYBRID);
           EXPECT_TRUE(found.ok()) << found.status().ToString();
