@@ -61,8 +61,8 @@ Result<MappedFile> MappedFile::Open(const std::filesystem::path& path) {
   if (::fstat(file.get(), &info) != 0) return ErrnoStatus(errno, "stat " + path.string());
   MappedFile mapped;
   if (info.st_size == 0) return mapped;
-  void* data = ::mmap(nullptr, static_cast<size_t>(info.st_size), PROT_READ, MAP_PRIVATE,
-                      file.get(), 0);
+  void* data =
+      ::mmap(nullptr, static_cast<size_t>(info.st_size), PROT_READ, MAP_PRIVATE, file.get(), 0);
   if (data == MAP_FAILED) return ErrnoStatus(errno, "map " + path.string());
   mapped.data_ = static_cast<const char*>(data);
   mapped.size_ = static_cast<size_t>(info.st_size);
@@ -91,8 +91,7 @@ Status SyncDirectory(const std::filesystem::path& path) {
 namespace {
 
 Status WriteAndSync(const std::filesystem::path& path, std::string_view bytes, int mode) {
-  ASSIGN_OR_RETURN(const FileDescriptor file,
-                   OpenFile(path, O_WRONLY | O_CREAT | O_TRUNC, mode));
+  ASSIGN_OR_RETURN(const FileDescriptor file, OpenFile(path, O_WRONLY | O_CREAT | O_TRUNC, mode));
   RETURN_IF_ERROR(WriteAll(file.get(), bytes, path.string()));
   if (::fsync(file.get()) != 0) return ErrnoStatus(errno, "fsync " + path.string());
   return OkStatus();

@@ -78,9 +78,9 @@ int HexValue(char digit) {
 
 Result<Sha256Digest> Sha256Digest::FromHex(std::string_view hex) {
   Sha256Digest digest;
-  const Status bad = InvalidArgument(Reason::kInvalidArgument,
-                                     "a SHA-256 is 64 hexadecimal digits, got '" +
-                                         std::string(hex.substr(0, 80)) + "'");
+  const Status bad =
+      InvalidArgument(Reason::kInvalidArgument, "a SHA-256 is 64 hexadecimal digits, got '" +
+                                                    std::string(hex.substr(0, 80)) + "'");
   if (hex.size() != digest.bytes.size() * 2) return bad;
   for (size_t i = 0; i < digest.bytes.size(); ++i) {
     const int high = HexValue(hex[2 * i]);

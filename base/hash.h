@@ -50,5 +50,4 @@ Result<Sha256Digest> Sha256OfFile(const std::filesystem::path& path);
 // XXH3, 64 bits: fast, not for anything an attacker may choose.
 uint64_t FastHash(std::string_view bytes, uint64_t seed = 0);
 
-
 }  // namespace ragstone

@@ -80,7 +80,7 @@ Status ErrnoStatus(int error_number, std::string_view what);
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit
+  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}        // NOLINT: implicit
   Result(Status status) : state_(std::in_place_index<1>, std::move(status)) {  // NOLINT: implicit
     CHECK(!std::get<1>(state_).ok());
   }
@@ -115,10 +115,10 @@ class [[nodiscard]] Result {
 #define RAGSTONE_CONCAT(a, b) RAGSTONE_CONCAT_INNER(a, b)
 
 // Returns from the function if the expression is an error Status.
-#define RETURN_IF_ERROR(expr)                               \
-  do {                                                      \
-    ::ragstone::Status status_macro_ = (expr);              \
-    if (!status_macro_.ok()) return status_macro_;          \
+#define RETURN_IF_ERROR(expr)                      \
+  do {                                             \
+    ::ragstone::Status status_macro_ = (expr);     \
+    if (!status_macro_.ok()) return status_macro_; \
   } while (false)
 
 #define RAGSTONE_ASSIGN_IMPL(tmp, lhs, expr) \

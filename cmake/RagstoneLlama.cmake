@@ -1,4 +1,5 @@
-# llama.cpp for the model workers: libllama once, and ggml's CPU code once for each instruction-set tier.
+# llama.cpp for the model workers: libllama once, and ggml's CPU code once for each instruction-set
+# tier.
 #
 # Afterwards RAGSTONE_MODEL_TIERS lists the tiers, and ragstone_use_llama(<executable> <tier>) links
 # one. With RAGSTONE_SYSTEM_LLAMA an installed llama.cpp is used, which has one tier, "generic".
@@ -38,8 +39,8 @@ set(BUILD_SHARED_LIBS OFF)
 
 add_subdirectory("${RAGSTONE_LLAMA_DIR}" "${CMAKE_BINARY_DIR}/llama.cpp" EXCLUDE_FROM_ALL SYSTEM)
 
-# Vendored code: no warnings, full speed in every build type, no debug information (it is most of the
-# size and a third of the build time).
+# Vendored code: no warnings, full speed in every build type, no debug information (it is most of
+# the size and a third of the build time).
 set(RAGSTONE_VENDOR_FLAGS -w $<$<COMPILE_LANGUAGE:C,CXX>:-O3> $<$<COMPILE_LANGUAGE:C,CXX>:-g0>)
 set(ragstone_is_x86 FALSE)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
@@ -81,8 +82,8 @@ if(ragstone_is_x86)
   set(avx2_flags -mavx -mf16c -mfma -mbmi2 -mavx2)
   set(avx2_definitions GGML_AVX GGML_F16C GGML_FMA GGML_BMI2 GGML_AVX2)
   ragstone_clone_ggml_cpu(ggml-cpu-avx2 FLAGS ${avx2_flags} DEFINITIONS ${avx2_definitions})
-  # AMX kernels are compiled in and chosen when the kernel grants the tile registers, so Zen 4, which
-  # has none, runs this tier as well. VBMI is left out: ggml has no kernel that needs it.
+  # AMX kernels are compiled in and chosen when the kernel grants the tile registers, so Zen 4,
+  # which has none, runs this tier as well. VBMI is left out: ggml has no kernel that needs it.
   ragstone_clone_ggml_cpu(ggml-cpu-avx512
     FLAGS ${avx2_flags} -mavx512f -mavx512cd -mavx512vl -mavx512dq -mavx512bw -mavx512vnni
       -mavx512bf16 -mamx-tile -mamx-int8
@@ -93,7 +94,8 @@ else()
 endif()
 
 # Which clone an executable gets is its property GGML_CPU_TIER; ggml-cpu itself is the lowest tier.
-set(ggml_cpu "$<IF:$<BOOL:$<TARGET_PROPERTY:GGML_CPU_TIER>>,$<TARGET_PROPERTY:GGML_CPU_TIER>,ggml-cpu>")
+set(tier_target "$<TARGET_PROPERTY:GGML_CPU_TIER>")
+set(ggml_cpu "$<IF:$<BOOL:${tier_target}>,${tier_target},ggml-cpu>")
 set_property(TARGET ggml PROPERTY INTERFACE_LINK_LIBRARIES
   "$<$<BOOL:${RAGSTONE_WITH_CUDA}>:ggml-cuda>;${ggml_cpu};ggml-base;${CMAKE_DL_LIBS}")
 if(RAGSTONE_WITH_CUDA)

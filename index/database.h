@@ -46,18 +46,18 @@ class Batch {
 };
 
 struct DatabaseOptions {
-  std::filesystem::path dir;                // created if missing
-  uint64_t memory_bytes = 256ull << 20;     // RocksDB's block cache and write buffers together
-  uint32_t hnsw_vectors_min = 20'000;       // larger sealed segments get an HNSW graph
-  uint32_t search_threads = 0;              // 0: cores
+  std::filesystem::path dir;             // created if missing
+  uint64_t memory_bytes = 256ull << 20;  // RocksDB's block cache and write buffers together
+  uint32_t hnsw_vectors_min = 20'000;    // larger sealed segments get an HNSW graph
+  uint32_t search_threads = 0;           // 0: cores
 };
 
 enum class SearchMode : uint8_t { kHybrid, kVector, kKeyword };
 
 struct SearchRequest {
   SearchMode mode = SearchMode::kHybrid;
-  std::string_view text;             // for keywords; may be empty in vector mode
-  std::span<const float> vector;     // normalised; may be empty in keyword mode
+  std::string_view text;          // for keywords; may be empty in vector mode
+  std::span<const float> vector;  // normalised; may be empty in keyword mode
   uint32_t top_k = 10;
   // Restricts the search to these documents when set; then every chunk of them is a candidate and
   // min(top_k, matches) hits come back.
@@ -154,9 +154,9 @@ class Database {
   virtual Result<std::optional<std::string>> Get(Table table, std::string_view key) const = 0;
   // Calls `visit(key, value)` for keys in [begin, end) (end empty: to the end), ascending or
   // descending, until it returns false.
-  virtual Status Scan(Table table, std::string_view begin, std::string_view end, bool descending,
-                      const std::function<bool(std::string_view, std::string_view)>& visit)
-      const = 0;
+  virtual Status Scan(
+      Table table, std::string_view begin, std::string_view end, bool descending,
+      const std::function<bool(std::string_view, std::string_view)>& visit) const = 0;
   // Writes the batch; durable (fsynced) when it returns.
   virtual Status Write(Batch batch) = 0;
 

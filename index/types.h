@@ -72,8 +72,8 @@ struct Word {
 
 // One page of a document, as stored.
 struct PageRecord {
-  uint32_t number = 0;      // 1-based
-  std::string label;        // the document's own; may be empty
+  uint32_t number = 0;  // 1-based
+  std::string label;    // the document's own; may be empty
   float width = 0, height = 0;
   uint64_t text_begin = 0;  // offset of `text` in the document's text
   std::string text;         // UTF-8
@@ -83,17 +83,17 @@ struct PageRecord {
 // One chunk of a document. The document's text is its pages' texts joined by "\n"; `text` is
 // exactly its bytes [begin, end).
 struct ChunkRecord {
-  ChunkId id = 0;            // given by the database
-  DocumentId document = 0;   // given by the database
-  uint32_t ordinal = 0;      // 0-based within the document
-  uint32_t page_first = 1;   // 1-based
+  ChunkId id = 0;           // given by the database
+  DocumentId document = 0;  // given by the database
+  uint32_t ordinal = 0;     // 0-based within the document
+  uint32_t page_first = 1;  // 1-based
   uint32_t page_last = 1;
-  uint32_t line_first = 0;   // 1-based line for text files, 0 for PDFs
+  uint32_t line_first = 0;  // 1-based line for text files, 0 for PDFs
   uint64_t begin = 0, end = 0;
-  uint32_t tokens = 0;       // of the embedded text, by the embedding model
-  std::string heading;       // headings above, joined by " > "
+  uint32_t tokens = 0;  // of the embedded text, by the embedding model
+  std::string heading;  // headings above, joined by " > "
   std::string text;
-  Sha256Digest embedded;     // hash of the text that was embedded (prefix, heading, text)
+  Sha256Digest embedded;  // hash of the text that was embedded (prefix, heading, text)
 };
 
 }  // namespace ragstone::index

@@ -24,8 +24,8 @@ struct ChunkerOptions {
   bool markdown = false;      // "#" headings instead of font sizes
 };
 
-// A chunk: bytes [begin, end) of the document's text (page texts joined by "\n"), whole sentences or
-// whole table rows; a sentence longer than `tokens_max` is split at words.
+// A chunk: bytes [begin, end) of the document's text (page texts joined by "\n"), whole sentences
+// or whole table rows; a sentence longer than `tokens_max` is split at words.
 struct Chunk {
   uint64_t begin = 0, end = 0;
   uint32_t page_first = 1, page_last = 1;

@@ -21,8 +21,8 @@ struct Line {
   bool table_row = false;  // cells are separated by " | "
 };
 
-// The text of one page in reading order: lines end with "\n", blocks are separated by an empty line,
-// hyphens at line ends are resolved, all of it is valid UTF-8.
+// The text of one page in reading order: lines end with "\n", blocks are separated by an empty
+// line, hyphens at line ends are resolved, all of it is valid UTF-8.
 struct Page {
   uint32_t number = 0;  // 1-based
   std::string label;    // the document's own; may be empty

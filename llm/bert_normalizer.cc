@@ -92,12 +92,12 @@ void AppendLower(uint32_t c, std::string& out) {
     out += "i\xCC\x87";
     return;
   }
-  // Ranges of stride 2 interleave at most in pairs, so the range is one of the last that begin at or
-  // before `c`.
+  // Ranges of stride 2 interleave at most in pairs, so the range is one of the last that begin at
+  // or before `c`.
   const auto& ranges = GetWordPieceTables().lower;
-  auto at = std::upper_bound(
-      ranges.begin(), ranges.end(), c,
-      [](uint32_t value, const LowerRange& range) { return value < range.first; });
+  auto at =
+      std::upper_bound(ranges.begin(), ranges.end(), c,
+                       [](uint32_t value, const LowerRange& range) { return value < range.first; });
   while (at != ranges.begin()) {
     --at;
     if (c <= at->last && (c - at->first) % at->stride == 0) {

@@ -22,8 +22,8 @@ class Embedder {
  public:
   virtual ~Embedder() = default;
   virtual Result<EmbedderInfo> Info(const CallContext& context) = 0;
-  // Returns texts.size() × dimensions floats. INVALID_ARGUMENT if a text is empty, too long or has an
-  // id outside the vocabulary.
+  // Returns texts.size() × dimensions floats. INVALID_ARGUMENT if a text is empty, too long or has
+  // an id outside the vocabulary.
   virtual Result<std::vector<float>> Embed(std::span<const std::vector<int32_t>> texts,
                                            const CallContext& context) = 0;
 };

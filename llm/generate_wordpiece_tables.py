@@ -17,7 +17,8 @@ HANGUL = range(0xAC00, 0xAC00 + 11172)
 
 
 def bert(**chosen):
-    options = dict(clean_text=False, handle_chinese_chars=False, strip_accents=False, lowercase=False)
+    options = dict(clean_text=False, handle_chinese_chars=False, strip_accents=False,
+                   lowercase=False)
     return BertNormalizer(**{**options, **chosen}).normalize_str
 
 
@@ -135,8 +136,9 @@ def main():
 }  // namespace
 
 const WordPieceTables& GetWordPieceTables() {
-  static constexpr WordPieceTables kTables = {kDropped,     kSpaces,    kIdeographs, kMarks,
-                                              kPunctuation, kCombining, kLower,      kDecompositions};
+  static constexpr WordPieceTables kTables = {kDropped, kSpaces, kIdeographs, kMarks,
+                                              kPunctuation, kCombining, kLower,
+                                              kDecompositions};
   return kTables;
 }
 

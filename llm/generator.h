@@ -30,8 +30,8 @@ struct ChatMessage {
 };
 
 struct GenerateRequest {
-  std::vector<PromptPart> prompt;      // or
-  std::vector<ChatMessage> messages;   // for the model's own chat template
+  std::vector<PromptPart> prompt;     // or
+  std::vector<ChatMessage> messages;  // for the model's own chat template
   uint32_t tokens_max = 256;
   std::vector<std::string> stop;
   float temperature = 0;  // 0: greedy

@@ -148,7 +148,8 @@ Result<TensorPlace> ReadTensor(Reader* reader, GgufFacts* facts) {
   for (uint32_t i = 0; i < dimensions; ++i) {
     ASSIGN_OR_RETURN(const uint64_t size, reader->Number<uint64_t>());
     if (i == 0) row = size;
-    if (size == 0 || __builtin_mul_overflow(values, size, &values) || values > (uint64_t{1} << 48)) {
+    if (size == 0 || __builtin_mul_overflow(values, size, &values) ||
+        values > (uint64_t{1} << 48)) {
       return Corrupt("tensor " + tensor.name + " has impossible dimensions");
     }
   }

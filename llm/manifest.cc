@@ -36,8 +36,7 @@ class FieldReader {
   void Number(const char* key, T* value) {
     const Json* field = Find(key);
     if (field == nullptr) return;
-    if (!field->is_number_unsigned() ||
-        field->get<uint64_t>() > std::numeric_limits<T>::max()) {
+    if (!field->is_number_unsigned() || field->get<uint64_t>() > std::numeric_limits<T>::max()) {
       return Fail(key, "is not a number that fits");
     }
     *value = static_cast<T>(field->get<uint64_t>());

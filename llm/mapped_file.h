@@ -8,7 +8,8 @@
 namespace ragstone::llm {
 
 // A file as bytes in memory, read when they are touched. If another process makes the file shorter
-// meanwhile, touching the missing bytes ends this process; so only import workers map foreign files.
+// meanwhile, touching the missing bytes ends this process; so only import workers map foreign
+// files.
 class MappedFile {
  public:
   // INVALID_ARGUMENT (EMPTY_FILE) for a file without bytes; ErrnoStatus errors.

@@ -42,10 +42,11 @@ bool IsValidName(std::string_view name) {
 
 Status CheckName(std::string_view name) {
   if (IsValidName(name)) return OkStatus();
-  return InvalidArgument(Reason::kInvalidArgument,
-                         "'" + std::string(name.substr(0, 2 * kNameBytesMax)) +
-                             "' is not a model name: 1 to 128 letters, digits, '.', '_' or '-', not "
-                             "beginning with '.'");
+  return InvalidArgument(
+      Reason::kInvalidArgument,
+      "'" + std::string(name.substr(0, 2 * kNameBytesMax)) +
+          "' is not a model name: 1 to 128 letters, digits, '.', '_' or '-', not "
+          "beginning with '.'");
 }
 
 const char* KindKey(ModelKind kind) {
@@ -159,9 +160,8 @@ Result<Manifest> ModelStore::Get(std::string_view name) const {
   const Result<std::string> text = ReadFile(file, kManifestBytesMax);
   if (!text.ok()) {
     if (text.status().code() != StatusCode::kNotFound) return text.status();
-    return NotFound(Reason::kModelNotFound,
-                    "model " + std::string(name) + " is not installed in " + dir_.string() +
-                        kInstallHint);
+    return NotFound(Reason::kModelNotFound, "model " + std::string(name) + " is not installed in " +
+                                                dir_.string() + kInstallHint);
   }
   Result<Manifest> manifest = ManifestFromJson(*text);
   if (!manifest.ok()) return manifest.status().WithContext("model " + std::string(name));
@@ -210,8 +210,7 @@ Status ModelStore::Verify(const Manifest& manifest) const {
     return NotFound(Reason::kModelNotFound, "the file " + file.string() + " of model " +
                                                 manifest.name + " is missing" + kInstallHint);
   }
-  const std::string entry =
-      *stamp + " " + manifest.sha256 + " " + manifest.tokenizer_sha256 + "\n";
+  const std::string entry = *stamp + " " + manifest.sha256 + " " + manifest.tokenizer_sha256 + "\n";
   if (IsRemembered(file, entry)) return OkStatus();
   std::error_code error;
   const uint64_t bytes = fs::file_size(file, error);

@@ -44,9 +44,9 @@ Result<Manifest> ManifestFromJson(std::string_view json);
 // normalisation, prefixes and numeric class (storage type).
 std::string EmbeddingFingerprint(const Manifest& manifest);
 
-// The installed models: one folder each under `dir` (`<dir>/<name>/{manifest.json,model.gguf,…}`), and
-// `defaults.json` with the default of each kind. Shared between data directories and processes; every
-// change is a rename. Thread-safe.
+// The installed models: one folder each under `dir` (`<dir>/<name>/{manifest.json,model.gguf,…}`),
+// and `defaults.json` with the default of each kind. Shared between data directories and processes;
+// every change is a rename. Thread-safe.
 class ModelStore {
  public:
   explicit ModelStore(std::filesystem::path dir);

@@ -19,12 +19,13 @@ struct SafeTensor {
 
 using SafeTensors = std::map<std::string, SafeTensor>;
 
-// Finds the tensors in the bytes of a safetensors file, which must outlive the result. Every offset,
-// size and shape is checked; the file may be anything. INVALID_ARGUMENT (MODEL_CORRUPT) says what is
-// wrong. At most 64 MiB of header and 65536 tensors.
+// Finds the tensors in the bytes of a safetensors file, which must outlive the result. Every
+// offset, size and shape is checked; the file may be anything. INVALID_ARGUMENT (MODEL_CORRUPT)
+// says what is wrong. At most 64 MiB of header and 65536 tensors.
 Result<SafeTensors> ParseSafetensors(std::string_view file);
 
-// Returns the values of an F32, F16 or BF16 tensor; INVALID_ARGUMENT (MODEL_UNSUPPORTED) for others.
+// Returns the values of an F32, F16 or BF16 tensor; INVALID_ARGUMENT (MODEL_UNSUPPORTED) for
+// others.
 Result<std::vector<float>> TensorToFloats(const SafeTensor& tensor);
 
 }  // namespace ragstone::llm

@@ -33,8 +33,8 @@ Result<Json> ReadJson(const fs::path& file) {
 
 Result<uint32_t> Number(const fs::path& file, const Json& json, const char* key) {
   const auto found = json.find(key);
-  if (found == json.end() || !found->is_number_unsigned() ||
-      found->get<uint64_t>() == 0 || found->get<uint64_t>() > kNumberMax) {
+  if (found == json.end() || !found->is_number_unsigned() || found->get<uint64_t>() == 0 ||
+      found->get<uint64_t>() > kNumberMax) {
     return Corrupt(file, std::string(key) + " is missing or no number from 1 to " +
                              std::to_string(kNumberMax));
   }
@@ -87,10 +87,9 @@ Status ReadPooling(const fs::path& file, SentenceTransformer* model) {
   if (!json.is_object()) return Corrupt(file, "is not an object");
   const bool mean = Flag(json, "pooling_mode_mean_tokens");
   const bool cls = Flag(json, "pooling_mode_cls_token");
-  const bool other = Flag(json, "pooling_mode_max_tokens") ||
-                     Flag(json, "pooling_mode_mean_sqrt_len_tokens") ||
-                     Flag(json, "pooling_mode_weightedmean_tokens") ||
-                     Flag(json, "pooling_mode_lasttoken");
+  const bool other =
+      Flag(json, "pooling_mode_max_tokens") || Flag(json, "pooling_mode_mean_sqrt_len_tokens") ||
+      Flag(json, "pooling_mode_weightedmean_tokens") || Flag(json, "pooling_mode_lasttoken");
   if (other || mean == cls) return Unsupported(file, "pooling is neither mean alone nor cls alone");
   model->pooling = mean ? "mean" : "cls";
   return OkStatus();
@@ -116,7 +115,8 @@ Status ReadModules(const fs::path& folder, SentenceTransformer* model) {
     } else if (type.ends_with(".Normalize")) {
       model->normalize = true;
     } else {
-      return Unsupported(file, "module type '" + type + "' is not Transformer, Pooling or Normalize");
+      return Unsupported(file,
+                         "module type '" + type + "' is not Transformer, Pooling or Normalize");
     }
   }
   if (pooling.empty()) return Corrupt(file, "names no pooling module");
@@ -175,8 +175,7 @@ Status ReadVocabulary(const fs::path& folder, SentenceTransformer* model) {
     uint64_t id = 0;
     for (size_t begin = 0; begin < text.size(); ++id) {
       const size_t end = std::min(text.find('\n', begin), text.size());
-      RETURN_IF_ERROR(
-          PutToken(file, std::string_view(text).substr(begin, end - begin), id, model));
+      RETURN_IF_ERROR(PutToken(file, std::string_view(text).substr(begin, end - begin), id, model));
       begin = end + 1;
     }
   }

@@ -17,13 +17,13 @@ struct SentenceTransformer {
   uint32_t heads = 0;
   uint32_t hidden = 0;
   uint32_t intermediate = 0;
-  uint32_t positions = 0;   // rows of the position table
+  uint32_t positions = 0;  // rows of the position table
   uint32_t token_types = 0;
   uint32_t vocabulary = 0;
   float norm_epsilon = 0;
-  std::string pooling;      // "mean" or "cls"
+  std::string pooling;  // "mean" or "cls"
   bool normalize = false;
-  uint32_t tokens_max = 0;  // special tokens included
+  uint32_t tokens_max = 0;          // special tokens included
   std::vector<std::string> tokens;  // by id
 };
 

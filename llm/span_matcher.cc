@@ -88,8 +88,8 @@ void SpanMatcher::AddText(const std::string& source, int32_t index) {
   for (size_t i = 0; i <= text.bytes.size(); ++i) {
     text.boundary.push_back(!InsideWord(text.bytes, i));
     if (i == text.bytes.size()) break;
-    const bool word_byte = IsAlnum(static_cast<unsigned char>(text.bytes[i])) ||
-                           (!text.boundary[i] && in_word);
+    const bool word_byte =
+        IsAlnum(static_cast<unsigned char>(text.bytes[i])) || (!text.boundary[i] && in_word);
     if (word_byte && (!in_word || text.boundary[i])) ++words;
     in_word = word_byte;
     text.words.push_back(words);

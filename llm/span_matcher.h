@@ -8,9 +8,9 @@
 namespace ragstone::llm {
 
 // Says which texts are spans of given sources, byte by byte, for decoding that may produce nothing
-// else. A span begins and ends at word boundaries and has at most `words_max` words; an alternative is
-// allowed only as a whole. A run of white space in a source counts as one space, since a model does
-// not repeat line breaks. A word is a run of letters and digits, with the points, commas and
+// else. A span begins and ends at word boundaries and has at most `words_max` words; an alternative
+// is allowed only as a whole. A run of white space in a source counts as one space, since a model
+// does not repeat line breaks. A word is a run of letters and digits, with the points, commas and
 // apostrophes inside it; a Chinese or Japanese character is a word. Immutable, thread-safe.
 class SpanMatcher {
  public:
@@ -47,10 +47,10 @@ class SpanMatcher {
 
  private:
   struct Text {
-    std::string bytes;              // white space normalised
-    std::vector<uint32_t> origin;   // for each byte and the end: byte in the source
-    std::vector<uint32_t> words;    // words begun up to and with the byte
-    std::vector<bool> boundary;     // for each byte and the end
+    std::string bytes;             // white space normalised
+    std::vector<uint32_t> origin;  // for each byte and the end: byte in the source
+    std::vector<uint32_t> words;   // words begun up to and with the byte
+    std::vector<bool> boundary;    // for each byte and the end
     const std::string* source = nullptr;
     int32_t index = -1;  // -1: alternative
   };

@@ -25,7 +25,12 @@ std::string Repair(std::string_view text) {
   size_t i = 0;
   while (i < text.size()) {
     const auto c = static_cast<unsigned char>(text[i]);
-    const size_t length = c < 0x80 ? 1 : c >= 0xF5 ? 0 : c >= 0xF0 ? 4 : c >= 0xE0 ? 3 : c >= 0xC2 ? 2 : 0;
+    const size_t length = c < 0x80    ? 1
+                          : c >= 0xF5 ? 0
+                          : c >= 0xF0 ? 4
+                          : c >= 0xE0 ? 3
+                          : c >= 0xC2 ? 2
+                                      : 0;
     bool good = length > 0 && i + length <= text.size();
     for (size_t k = 1; good && k < length; ++k) {
       good = (static_cast<unsigned char>(text[i + k]) & 0xC0) == 0x80;

@@ -208,9 +208,9 @@ Result<WordPieceOptions> FromVocabulary(const std::string& vocabulary, const Jso
   options.unknown = TokenName(config, "unk_token", "[UNK]");
   const std::string cls = TokenName(config, "cls_token", "[CLS]");
   const std::string sep = TokenName(config, "sep_token", "[SEP]");
-  for (const std::string& token : {options.unknown, cls, sep,
-                                   TokenName(config, "pad_token", "[PAD]"),
-                                   TokenName(config, "mask_token", "[MASK]")}) {
+  for (const std::string& token :
+       {options.unknown, cls, sep, TokenName(config, "pad_token", "[PAD]"),
+        TokenName(config, "mask_token", "[MASK]")}) {
     const auto found = TokenId(options, token);
     if (found.ok()) options.added.push_back({token, *found, false, false, false});
   }

@@ -247,11 +247,12 @@ class WordPieceTokenizer : public Tokenizer {
     if (begin < text.size()) AppendPieces(text.substr(begin), ids);
   }
 
-  // Longest pieces first, from the left; a word that cannot be built that way is unknown as a whole.
+  // Longest pieces first, from the left; a word that cannot be built that way is unknown as a
+  // whole.
   void AppendPieces(std::string_view word, std::vector<int32_t>& ids) const {
     if (word.size() > options_.word_chars_max) {
-      const auto chars = std::count_if(word.begin(), word.end(),
-                                       [](char byte) { return (byte & 0xC0) != 0x80; });
+      const auto chars =
+          std::count_if(word.begin(), word.end(), [](char byte) { return (byte & 0xC0) != 0x80; });
       if (static_cast<uint64_t>(chars) > options_.word_chars_max) {
         ids.push_back(unknown_);
         return;

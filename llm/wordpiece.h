@@ -65,8 +65,8 @@ class PieceTrie {
 };
 
 // BERT's WordPiece, ids equal to those of Hugging Face's `tokenizers`; DATA_LOSS (MODEL_CORRUPT) if
-// the vocabulary lacks the unknown token or has negative ids. The text is never truncated: the limit
-// is the model's, and the caller's to keep.
+// the vocabulary lacks the unknown token or has negative ids. The text is never truncated: the
+// limit is the model's, and the caller's to keep.
 Result<std::unique_ptr<Tokenizer>> NewWordPieceTokenizer(WordPieceOptions options);
 
 }  // namespace ragstone::llm

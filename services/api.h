@@ -24,31 +24,31 @@ using Writer = std::function<Status(const Message&)>;
 template <typename Message>
 using Reader = std::function<Result<std::optional<Message>>()>;
 
-// Every RPC of ragstone.v1 as a plain function: no gRPC types, tested without a server. Handlers may
-// block. Thread-safe. What a method does and which errors it gives is said in the protos.
+// Every RPC of ragstone.v1 as a plain function: no gRPC types, tested without a server. Handlers
+// may block. Thread-safe. What a method does and which errors it gives is said in the protos.
 class Api {
  public:
   virtual ~Api() = default;
 
-#define RAGSTONE_UNARY_RPCS(X)              \
-  X(CollectionService, CreateCollection)    \
-  X(CollectionService, ListCollections)     \
-  X(CollectionService, GetCollection)       \
-  X(CollectionService, DeleteCollection)    \
-  X(DocumentService, ListDocuments)         \
-  X(DocumentService, GetDocument)           \
-  X(DocumentService, GetDocumentPage)       \
+#define RAGSTONE_UNARY_RPCS(X)               \
+  X(CollectionService, CreateCollection)     \
+  X(CollectionService, ListCollections)      \
+  X(CollectionService, GetCollection)        \
+  X(CollectionService, DeleteCollection)     \
+  X(DocumentService, ListDocuments)          \
+  X(DocumentService, GetDocument)            \
+  X(DocumentService, GetDocumentPage)        \
   X(DocumentService, UpdateDocumentMetadata) \
-  X(DocumentService, DeleteDocument)        \
-  X(SearchService, Search)                  \
-  X(JobService, ListJobs)                   \
-  X(JobService, GetJob)                     \
-  X(JobService, CancelJob)                  \
-  X(ModelService, ListModels)               \
-  X(ModelService, RemoveModel)              \
+  X(DocumentService, DeleteDocument)         \
+  X(SearchService, Search)                   \
+  X(JobService, ListJobs)                    \
+  X(JobService, GetJob)                      \
+  X(JobService, CancelJob)                   \
+  X(ModelService, ListModels)                \
+  X(ModelService, RemoveModel)               \
   X(AdminService, GetStatus)
 
-#define RAGSTONE_DECLARE_UNARY(service, method)                               \
+#define RAGSTONE_DECLARE_UNARY(service, method)                                   \
   virtual Result<v1::method##Response> method(const v1::method##Request& request, \
                                               const CallContext& context) = 0;
   RAGSTONE_UNARY_RPCS(RAGSTONE_DECLARE_UNARY)

@@ -16,8 +16,7 @@ class App : public Api {
  public:
   // Opens the data directory and resumes the jobs that were interrupted.
   static Result<std::unique_ptr<App>> Open(const Settings& settings,
-                                           std::unique_ptr<WorkerPool> workers,
-                                           const Clock* clock);
+                                           std::unique_ptr<WorkerPool> workers, const Clock* clock);
 
   // Stops taking work and waits until jobs are at a point from which they resume.
   virtual void Shutdown() = 0;

@@ -8,8 +8,8 @@
 
 namespace ragstone::services {
 
-// A running Ragstone: the locked data directory, the App, and gRPC on a Unix socket (mode 0600) and,
-// if asked, on TCP with a bearer token. The CLI runs one in its own process when no server is
+// A running Ragstone: the locked data directory, the App, and gRPC on a Unix socket (mode 0600)
+// and, if asked, on TCP with a bearer token. The CLI runs one in its own process when no server is
 // running, so that both ways use the same handlers.
 class Server {
  public:

@@ -35,9 +35,9 @@ struct TierState {
   std::string tier;  // "v2", "avx2", "avx512", "amx", "cuda"
   std::filesystem::path executable;
   bool present = false;
-  bool passed = false;     // the self-test
+  bool passed = false;  // the self-test
   bool chosen = false;
-  std::string reason;      // why or why not
+  std::string reason;  // why or why not
 };
 
 // What an import found out; see ragstone.worker.v1.ImportDone.
@@ -52,8 +52,8 @@ struct ImportedModel {
 // Starts, watches and talks to the worker processes. Workers are started on first use by one thread
 // that lives as long as the pool, and restarted with back-off when they die. A request whose worker
 // died is sent once more if nothing of its answer had come; then it fails with UNAVAILABLE
-// (WORKER_CRASHED). Parse never sends again by itself: the pipeline decides. A worker that cannot be
-// started gives UNAVAILABLE (WORKER_UNAVAILABLE), a model it refuses DATA_LOSS (MODEL_CORRUPT).
+// (WORKER_CRASHED). Parse never sends again by itself: the pipeline decides. A worker that cannot
+// be started gives UNAVAILABLE (WORKER_UNAVAILABLE), a model it refuses DATA_LOSS (MODEL_CORRUPT).
 // Thread-safe.
 class WorkerPool {
  public:

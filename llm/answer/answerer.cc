@@ -20,7 +20,8 @@ constexpr uint64_t kProseParametersMin = 500'000'000;
 constexpr std::string_view kNotAnswered = "The documents do not hold the answer.";
 
 double MsSince(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
+      .count();
 }
 
 // Puts pieces behind one another, numbers their citations and streams both.
@@ -38,8 +39,8 @@ class Composer {
     }
     const bool is_new = n == 0;
     if (is_new) n = static_cast<uint32_t>(result_.citations.size()) + 1;
-    RETURN_IF_ERROR(Text((result_.answer.empty() ? "" : " ") + piece.text + " [" +
-                         std::to_string(n) + "]"));
+    RETURN_IF_ERROR(
+        Text((result_.answer.empty() ? "" : " ") + piece.text + " [" + std::to_string(n) + "]"));
     if (!is_new) return OkStatus();
     AnswerCitation citation = piece.citation;
     citation.n = n;
@@ -93,8 +94,7 @@ Result<AnswerResult> Answer(std::string_view question_text,
   AnswerResult result;
   Composer composer(sink, result);
   const auto start = std::chrono::steady_clock::now();
-  ASSIGN_OR_RETURN(const Evidence evidence,
-                   SelectEvidence(question, passages, services, context));
+  ASSIGN_OR_RETURN(const Evidence evidence, SelectEvidence(question, passages, services, context));
   result.timings_ms["evidence"] = MsSince(start);
 
   ModelTime time;
@@ -103,7 +103,7 @@ Result<AnswerResult> Answer(std::string_view question_text,
                    ChooseSpan({&question, &passages, &evidence, model, weak}, *services.generator,
                               context, time));
   const ConfidenceInput input{&question, &passages, &evidence,
-                              chosen.has_value() ? &*chosen : nullptr, weak};
+                              chosen.has_value() ? &*chosen : nullptr};
   result.signals = ConfidenceSignals(input);
   result.confidence = Confidence(input);
   result.answered = chosen.has_value() && result.confidence >= options.confidence_min;
@@ -112,8 +112,7 @@ Result<AnswerResult> Answer(std::string_view question_text,
     result.short_answer =
         passages[sentence.passage].text.substr(chosen->begin, chosen->end - chosen->begin);
     const ProseRequest prose{&question, &passages, &evidence, model, options.answer_tokens_max};
-    RETURN_IF_ERROR(
-        Compose(*chosen, prose, options, *services.generator, composer, context, time));
+    RETURN_IF_ERROR(Compose(*chosen, prose, options, *services.generator, composer, context, time));
   } else {
     RETURN_IF_ERROR(composer.Text(std::string(kNotAnswered)));
   }

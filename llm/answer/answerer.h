@@ -52,7 +52,7 @@ struct AnswerServices {
   Generator* generator = nullptr;
   // Normalised vectors of short texts, queries when `is_query`.
   std::function<Result<std::vector<std::vector<float>>>(const std::vector<std::string>& texts,
-                                                         bool is_query)>
+                                                        bool is_query)>
       embed;
   // idf of each word of a text in the collection asked, in order.
   std::function<Result<std::vector<std::pair<std::string, double>>>(std::string_view text)>
@@ -67,10 +67,10 @@ struct AnswerSink {
   std::function<Status(const AnswerCitation&)> citation;
 };
 
-// Answers `question` from the passages: selects sentences, asks the generator within its real context,
-// lets it choose spans rather than write, checks every citation, abstains when the evidence does not
-// hold an answer. A citation that does not resolve never gets out. Deterministic for equal input.
-// INVALID_ARGUMENT: EMPTY_QUERY, QUERY_TOO_LONG.
+// Answers `question` from the passages: selects sentences, asks the generator within its real
+// context, lets it choose spans rather than write, checks every citation, abstains when the
+// evidence does not hold an answer. A citation that does not resolve never gets out. Deterministic
+// for equal input. INVALID_ARGUMENT: EMPTY_QUERY, QUERY_TOO_LONG.
 Result<AnswerResult> Answer(std::string_view question, const std::vector<EvidencePassage>& passages,
                             const AnswerOptions& options, const AnswerServices& services,
                             const AnswerSink& sink, const CallContext& context);

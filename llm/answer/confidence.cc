@@ -8,39 +8,25 @@
 namespace ragstone::llm {
 namespace {
 
-// Logistic model. Fitted by tests/eval/fit_abstention.py; see docs/BENCHMARKS.md for its error rates.
 struct Coefficient {
   std::string_view signal;
   double weight;
 };
 
-// For models of less than 500 million parameters.
-constexpr std::array kWeak = {
-    Coefficient{"bias", -6.0},           Coefficient{"sentence_cosine", 4.0},
-    Coefficient{"passage_cosine", 2.0},  Coefficient{"coverage", 2.0},
-    Coefficient{"passage_coverage", 2.5}, Coefficient{"of_kind", 0.5},
-    Coefficient{"span_logprob", 0.3},    Coefficient{"refusal_margin", 0.1},
+// A logistic model, fitted by tests/eval/fit_abstention.py on SQuAD v1.1 dev: 300 questions with
+// the best eight passages of ten articles, against 300 with passages of other articles and 255 with
+// those of the same article but without the right one; both classes weigh the same. Five-fold
+// cross-validation: AUC 0.93; at 0.5 it answers 85 % of the answerable, 1.3 % of those asked of
+// other articles and 31 % of those asked of the right article without the answer. The language
+// model's log-probabilities added nothing to it (AUC 0.954 without, 0.953 with, on 141 of the
+// questions), so one table serves every model.
+constexpr std::array kTable = {
+    Coefficient{"bias", -5.66},
+    Coefficient{"sentence_cosine", 1.42},
+    Coefficient{"chosen_cosine", 4.32},
+    Coefficient{"chosen_coverage", 1.93},
+    Coefficient{"chosen_near_coverage", 3.32},
 };
-
-// For larger models, whose log-probabilities were not fitted: the evidence alone.
-constexpr std::array kEvidenceOnly = {
-    Coefficient{"bias", -6.0},
-    Coefficient{"sentence_cosine", 4.0},
-    Coefficient{"passage_cosine", 2.0},
-    Coefficient{"coverage", 2.0},
-    Coefficient{"passage_coverage", 2.5},
-    Coefficient{"of_kind", 0.5},
-};
-
-template <size_t kCount>
-double Logistic(const std::array<Coefficient, kCount>& table,
-                const std::map<std::string, double>& signals) {
-  double sum = 0;
-  for (const Coefficient& coefficient : table) {
-    sum += coefficient.weight * signals.at(std::string(coefficient.signal));
-  }
-  return 1 / (1 + std::exp(-sum));
-}
 
 }  // namespace
 
@@ -80,7 +66,11 @@ std::map<std::string, double> ConfidenceSignals(const ConfidenceInput& input) {
 double Confidence(const ConfidenceInput& input) {
   if (input.span == nullptr || input.evidence->sentences.empty()) return 0;
   const auto signals = ConfidenceSignals(input);
-  return input.weak ? Logistic(kWeak, signals) : Logistic(kEvidenceOnly, signals);
+  double sum = 0;
+  for (const Coefficient& coefficient : kTable) {
+    sum += coefficient.weight * signals.at(std::string(coefficient.signal));
+  }
+  return 1 / (1 + std::exp(-sum));
 }
 
 }  // namespace ragstone::llm

@@ -16,7 +16,6 @@ struct ConfidenceInput {
   const std::vector<EvidencePassage>* passages = nullptr;
   const Evidence* evidence = nullptr;
   const ShortAnswer* span = nullptr;  // null: the model chose none
-  bool weak = true;                   // whether the model is one of those the table was fitted with
 };
 
 // The signals by name, each roughly between 0 and 1.

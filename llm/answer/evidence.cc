@@ -20,7 +20,8 @@ constexpr size_t kSentenceBytesMin = 3;
 
 // Weights of the sentence score: a softmax over the sentences of the best eight passages, fitted by
 // tests/eval/fit_abstention.py on 300 questions of SQuAD v1.1 dev (does the sentence hold the gold
-// answer?). Two-fold cross-validation: first sentence right for 80 %, among the first three for 92 %.
+// answer?). Two-fold cross-validation: first sentence right for 80 %, among the first three for 92
+// %.
 constexpr double kCosineWeight = 3.2;
 constexpr double kCoverageWeight = 4.5;
 constexpr double kNearCoverageWeight = 5.9;
@@ -122,7 +123,8 @@ void SortByScore(std::vector<EvidenceSentence>& sentences) {
 Result<Evidence> ScoreWords(const Question& question, const std::vector<EvidencePassage>& passages,
                             const QuestionTerms& terms, const AnswerServices& services) {
   Evidence evidence;
-  std::unordered_set<std::string> seen;  // the same sentence of a document, from passages that overlap
+  std::unordered_set<std::string>
+      seen;  // the same sentence of a document, from passages that overlap
   for (uint32_t p = 0; p < std::min(passages.size(), kPassagesMax); ++p) {
     const EvidencePassage& passage = passages[p];
     std::vector<EvidenceSentence> own = SentencesOf(passage.text, p, services);
@@ -130,8 +132,9 @@ Result<Evidence> ScoreWords(const Question& question, const std::vector<Evidence
     std::set<std::string> everywhere = heading;
     std::vector<std::set<std::string>> found;
     for (const EvidenceSentence& s : own) {
-      ASSIGN_OR_RETURN(std::set<std::string> in_sentence,
-                       terms.FoundIn(std::string_view(passage.text).substr(s.begin, s.end - s.begin)));
+      ASSIGN_OR_RETURN(
+          std::set<std::string> in_sentence,
+          terms.FoundIn(std::string_view(passage.text).substr(s.begin, s.end - s.begin)));
       everywhere.insert(in_sentence.begin(), in_sentence.end());
       found.push_back(std::move(in_sentence));
     }

@@ -28,8 +28,9 @@ struct EvidenceSentence {
 // What was selected from the passages.
 struct Evidence {
   std::vector<EvidenceSentence> sentences;  // best first
-  double passage_coverage = 0;  // best share of the question's words in one passage and its headings
-  double coverage = 0;          // share of them in the best three sentences together
+  double passage_coverage =
+      0;                // best share of the question's words in one passage and its headings
+  double coverage = 0;  // share of them in the best three sentences together
 };
 
 // Scores the sentences of the passages and returns the best of them. Stops with CANCELLED or

@@ -50,8 +50,9 @@ AnswerPiece PieceOf(const EvidenceSentence& sentence, uint32_t begin,
 std::vector<AnswerPiece> ExtractAnswer(const ShortAnswer& chosen, const Evidence& evidence,
                                        const std::vector<EvidencePassage>& passages) {
   const EvidenceSentence& best = evidence.sentences[chosen.sentence];
-  const std::vector<std::string> span = FoldedWords(
-      std::string_view(passages[best.passage].text).substr(chosen.begin, chosen.end - chosen.begin));
+  const std::vector<std::string> span =
+      FoldedWords(std::string_view(passages[best.passage].text)
+                      .substr(chosen.begin, chosen.end - chosen.begin));
   std::vector<AnswerPiece> pieces = {
       PieceOf(best, BeginWithReferent(best, evidence, passages), passages)};
   for (const EvidenceSentence& other : evidence.sentences) {
@@ -63,7 +64,8 @@ std::vector<AnswerPiece> ExtractAnswer(const ShortAnswer& chosen, const Evidence
       return known.text.find(piece.text) != std::string::npos ||
              piece.text.find(known.text) != std::string::npos ||
              (known.citation.passage == piece.citation.passage &&
-              known.citation.begin < piece.citation.end && piece.citation.begin < known.citation.end);
+              known.citation.begin < piece.citation.end &&
+              piece.citation.begin < known.citation.end);
     });
     if (!repeats) pieces.push_back(std::move(piece));
   }
@@ -83,8 +85,9 @@ std::vector<AnswerPiece> ShortPiece(const ShortAnswer& chosen, const Evidence& e
                                     const std::vector<EvidencePassage>& passages) {
   const EvidenceSentence& best = evidence.sentences[chosen.sentence];
   AnswerPiece piece = PieceOf(best, best.begin, passages);
-  piece.text = WithoutBracketNumbers(FoldSpaces(
-      std::string_view(passages[best.passage].text).substr(chosen.begin, chosen.end - chosen.begin)));
+  piece.text =
+      WithoutBracketNumbers(FoldSpaces(std::string_view(passages[best.passage].text)
+                                           .substr(chosen.begin, chosen.end - chosen.begin)));
   return {std::move(piece)};
 }
 

@@ -42,11 +42,12 @@ Result<std::vector<Item>> ChooseItems(const ProseRequest& request, Generator& ge
   if (counts.size() != texts.size()) return Internal("answer: the generator counted too few texts");
   const uint64_t fixed = counts[0] + counts[1] + kTemplateTokens + request.answer_tokens_max;
   if (fixed >= request.model.context_tokens) {
-    return InvalidArgument(Reason::kQueryTooLong,
-                           "the question needs " + std::to_string(fixed) +
-                               " tokens with its instructions and room for the answer, the model has "
-                               "a context of " + std::to_string(request.model.context_tokens) +
-                               "; ask a shorter question");
+    return InvalidArgument(
+        Reason::kQueryTooLong,
+        "the question needs " + std::to_string(fixed) +
+            " tokens with its instructions and room for the answer, the model has "
+            "a context of " +
+            std::to_string(request.model.context_tokens) + "; ask a shorter question");
   }
   uint64_t room = std::min<uint64_t>(kEvidenceTokensMax, request.model.context_tokens - fixed);
   std::map<uint32_t, Item> by_passage;
@@ -162,9 +163,8 @@ CitedSentence SplitCitations(std::string_view sentence) {
   CitedSentence out;
   std::string text;
   for (size_t at = 0; at < sentence.size(); ++at) {
-    const size_t close = sentence[at] == '['
-                             ? sentence.find_first_not_of("0123456789 ,;", at + 1)
-                             : std::string_view::npos;
+    const size_t close = sentence[at] == '[' ? sentence.find_first_not_of("0123456789 ,;", at + 1)
+                                             : std::string_view::npos;
     if (close == std::string_view::npos || sentence[close] != ']' || close == at + 1) {
       text.push_back(sentence[at]);
       continue;
@@ -200,8 +200,8 @@ double LexicalSupport(std::string_view sentence, std::string_view evidence) {
 }
 
 Status WriteProse(const ProseRequest& request, Generator& generator,
-                  const std::function<Status(const AnswerPiece&)>& piece, const CallContext& context,
-                  ModelTime& time) {
+                  const std::function<Status(const AnswerPiece&)>& piece,
+                  const CallContext& context, ModelTime& time) {
   ASSIGN_OR_RETURN(const std::vector<Item> items, ChooseItems(request, generator, context));
   if (items.empty()) return OkStatus();
   std::string evidence = "Evidence:\n";

@@ -24,12 +24,13 @@ struct ProseRequest {
   uint32_t answer_tokens_max = 256;
 };
 
-// Lets a model of some size write the answer over numbered evidence. Each sentence is checked before
-// it is handed to `piece`: one that no evidence supports is dropped, a citation that does not support
-// its sentence is replaced by the evidence that does. Nothing may come out; then the caller extracts.
+// Lets a model of some size write the answer over numbered evidence. Each sentence is checked
+// before it is handed to `piece`: one that no evidence supports is dropped, a citation that does
+// not support its sentence is replaced by the evidence that does. Nothing may come out; then the
+// caller extracts.
 Status WriteProse(const ProseRequest& request, Generator& generator,
-                  const std::function<Status(const AnswerPiece&)>& piece, const CallContext& context,
-                  ModelTime& time);
+                  const std::function<Status(const AnswerPiece&)>& piece,
+                  const CallContext& context, ModelTime& time);
 
 // The numbers in "[2]" and "[1, 3]" of a sentence, and the sentence without them.
 struct CitedSentence {

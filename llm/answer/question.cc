@@ -18,29 +18,49 @@ struct KindCue {
   AnswerKind kind;
 };
 constexpr std::array kKindCues = {
-    KindCue{"when", "", AnswerKind::kTime},        KindCue{"what", "year", AnswerKind::kTime},
-    KindCue{"which", "year", AnswerKind::kTime},   KindCue{"what", "date", AnswerKind::kTime},
-    KindCue{"what", "day", AnswerKind::kTime},     KindCue{"what", "month", AnswerKind::kTime},
-    KindCue{"what", "time", AnswerKind::kTime},    KindCue{"what", "century", AnswerKind::kTime},
-    KindCue{"what", "decade", AnswerKind::kTime},  KindCue{"how", "many", AnswerKind::kNumber},
-    KindCue{"how", "much", AnswerKind::kNumber},   KindCue{"how", "long", AnswerKind::kNumber},
-    KindCue{"how", "far", AnswerKind::kNumber},    KindCue{"how", "tall", AnswerKind::kNumber},
-    KindCue{"how", "old", AnswerKind::kNumber},    KindCue{"how", "large", AnswerKind::kNumber},
-    KindCue{"how", "big", AnswerKind::kNumber},    KindCue{"how", "high", AnswerKind::kNumber},
-    KindCue{"how", "deep", AnswerKind::kNumber},   KindCue{"how", "heavy", AnswerKind::kNumber},
-    KindCue{"how", "wide", AnswerKind::kNumber},   KindCue{"how", "often", AnswerKind::kNumber},
+    KindCue{"when", "", AnswerKind::kTime},
+    KindCue{"what", "year", AnswerKind::kTime},
+    KindCue{"which", "year", AnswerKind::kTime},
+    KindCue{"what", "date", AnswerKind::kTime},
+    KindCue{"what", "day", AnswerKind::kTime},
+    KindCue{"what", "month", AnswerKind::kTime},
+    KindCue{"what", "time", AnswerKind::kTime},
+    KindCue{"what", "century", AnswerKind::kTime},
+    KindCue{"what", "decade", AnswerKind::kTime},
+    KindCue{"how", "many", AnswerKind::kNumber},
+    KindCue{"how", "much", AnswerKind::kNumber},
+    KindCue{"how", "long", AnswerKind::kNumber},
+    KindCue{"how", "far", AnswerKind::kNumber},
+    KindCue{"how", "tall", AnswerKind::kNumber},
+    KindCue{"how", "old", AnswerKind::kNumber},
+    KindCue{"how", "large", AnswerKind::kNumber},
+    KindCue{"how", "big", AnswerKind::kNumber},
+    KindCue{"how", "high", AnswerKind::kNumber},
+    KindCue{"how", "deep", AnswerKind::kNumber},
+    KindCue{"how", "heavy", AnswerKind::kNumber},
+    KindCue{"how", "wide", AnswerKind::kNumber},
+    KindCue{"how", "often", AnswerKind::kNumber},
     KindCue{"what", "percentage", AnswerKind::kNumber},
     KindCue{"what", "percent", AnswerKind::kNumber},
     KindCue{"what", "amount", AnswerKind::kNumber},
-    KindCue{"who", "", AnswerKind::kName},         KindCue{"whom", "", AnswerKind::kName},
-    KindCue{"whose", "", AnswerKind::kName},       KindCue{"where", "", AnswerKind::kPlace},
-    KindCue{"wann", "", AnswerKind::kTime},        KindCue{"wie", "viele", AnswerKind::kNumber},
-    KindCue{"wie", "viel", AnswerKind::kNumber},   KindCue{"wer", "", AnswerKind::kAny},
-    KindCue{"quand", "", AnswerKind::kTime},       KindCue{"combien", "", AnswerKind::kNumber},
-    KindCue{"qui", "", AnswerKind::kName},         KindCue{"où", "", AnswerKind::kPlace},
-    KindCue{"cuándo", "", AnswerKind::kTime},      KindCue{"cuántos", "", AnswerKind::kNumber},
-    KindCue{"cuántas", "", AnswerKind::kNumber},   KindCue{"cuánto", "", AnswerKind::kNumber},
-    KindCue{"quién", "", AnswerKind::kName},       KindCue{"dónde", "", AnswerKind::kPlace},
+    KindCue{"who", "", AnswerKind::kName},
+    KindCue{"whom", "", AnswerKind::kName},
+    KindCue{"whose", "", AnswerKind::kName},
+    KindCue{"where", "", AnswerKind::kPlace},
+    KindCue{"wann", "", AnswerKind::kTime},
+    KindCue{"wie", "viele", AnswerKind::kNumber},
+    KindCue{"wie", "viel", AnswerKind::kNumber},
+    KindCue{"wer", "", AnswerKind::kAny},
+    KindCue{"quand", "", AnswerKind::kTime},
+    KindCue{"combien", "", AnswerKind::kNumber},
+    KindCue{"qui", "", AnswerKind::kName},
+    KindCue{"où", "", AnswerKind::kPlace},
+    KindCue{"cuándo", "", AnswerKind::kTime},
+    KindCue{"cuántos", "", AnswerKind::kNumber},
+    KindCue{"cuántas", "", AnswerKind::kNumber},
+    KindCue{"cuánto", "", AnswerKind::kNumber},
+    KindCue{"quién", "", AnswerKind::kName},
+    KindCue{"dónde", "", AnswerKind::kPlace},
 };
 
 AnswerKind KindOf(std::span<const TextWord> words) {
@@ -61,25 +81,30 @@ bool HasDigit(std::string_view word) {
 
 bool IsNumberWord(std::string_view word) {
   static const std::unordered_set<std::string_view> kWords = {
-      "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
-      "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
-      "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety", "hundred",
-      "thousand", "million", "billion", "trillion", "dozen", "half", "third", "quarter", "twice",
-      "once", "zwei", "drei", "vier", "fünf", "deux", "trois", "quatre", "cinq", "dos", "tres",
-      "cuatro", "cinco", "millionen", "millones", "millions"};
+      "one",      "two",       "three",     "four",     "five",     "six",      "seven",
+      "eight",    "nine",      "ten",       "eleven",   "twelve",   "thirteen", "fourteen",
+      "fifteen",  "sixteen",   "seventeen", "eighteen", "nineteen", "twenty",   "thirty",
+      "forty",    "fifty",     "sixty",     "seventy",  "eighty",   "ninety",   "hundred",
+      "thousand", "million",   "billion",   "trillion", "dozen",    "half",     "third",
+      "quarter",  "twice",     "once",      "zwei",     "drei",     "vier",     "fünf",
+      "deux",     "trois",     "quatre",    "cinq",     "dos",      "tres",     "cuatro",
+      "cinco",    "millionen", "millones",  "millions"};
   return HasDigit(word) || kWords.contains(word);
 }
 
 bool IsDateWord(std::string_view word) {
   static const std::unordered_set<std::string_view> kWords = {
-      "january", "february", "march", "april", "may", "june", "july", "august", "september",
-      "october", "november", "december", "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep",
-      "sept", "oct", "nov", "dec", "monday", "tuesday", "wednesday", "thursday", "friday",
-      "saturday", "sunday", "spring", "summer", "autumn", "winter", "century", "centuries", "bc",
-      "bce", "ad", "ce", "januar", "februar", "märz", "mai", "juni", "juli", "oktober", "dezember",
-      "jahrhundert", "janvier", "février", "mars", "avril", "juin", "juillet", "août", "septembre",
-      "octobre", "novembre", "décembre", "siècle", "enero", "febrero", "marzo", "abril", "mayo",
-      "junio", "julio", "agosto", "septiembre", "octubre", "noviembre", "diciembre", "siglo"};
+      "january",     "february",  "march",     "april",     "may",      "june",      "july",
+      "august",      "september", "october",   "november",  "december", "jan",       "feb",
+      "mar",         "apr",       "jun",       "jul",       "aug",      "sep",       "sept",
+      "oct",         "nov",       "dec",       "monday",    "tuesday",  "wednesday", "thursday",
+      "friday",      "saturday",  "sunday",    "spring",    "summer",   "autumn",    "winter",
+      "century",     "centuries", "bc",        "bce",       "ad",       "ce",        "januar",
+      "februar",     "märz",      "mai",       "juni",      "juli",     "oktober",   "dezember",
+      "jahrhundert", "janvier",   "février",   "mars",      "avril",    "juin",      "juillet",
+      "août",        "septembre", "octobre",   "novembre",  "décembre", "siècle",    "enero",
+      "febrero",     "marzo",     "abril",     "mayo",      "junio",    "julio",     "agosto",
+      "septiembre",  "octubre",   "noviembre", "diciembre", "siglo"};
   return HasDigit(word) || kWords.contains(word);
 }
 
@@ -99,7 +124,8 @@ Marks MarkWords(std::string_view text, std::span<const TextWord> words, AnswerKi
     const std::string& word = words[i].folded;
     if (kind == AnswerKind::kTime) {
       marks.core[i] = IsDateWord(word);
-      marks.glue[i] = word == "of" || word == "the" || word == "de" || word == "and" || word == "to";
+      marks.glue[i] =
+          word == "of" || word == "the" || word == "de" || word == "and" || word == "to";
     } else if (kind == AnswerKind::kNumber) {
       marks.core[i] = IsNumberWord(word);
       marks.glue[i] = word == "and" || word == "to";
@@ -154,8 +180,8 @@ bool Touch(std::string_view text, const TextWord& left, const TextWord& right) {
   return gap.size() <= 3 && gap.find_first_not_of(" ,-/.:'&%$") == std::string_view::npos;
 }
 
-// Runs of words that carry the kind, glue allowed inside; numbers keep up to three words behind them,
-// since the unit belongs to the answer.
+// Runs of words that carry the kind, glue allowed inside; numbers keep up to three words behind
+// them, since the unit belongs to the answer.
 std::vector<Stretch> OfKind(std::string_view text, std::span<const TextWord> words,
                             AnswerKind kind) {
   std::vector<Stretch> out;
@@ -232,8 +258,9 @@ Stretch WholeName(std::string_view text, Stretch stretch, const Question& questi
   while (first < words.size() && words[first].end <= stretch.begin) ++first;
   for (last = first; last < words.size() && words[last].begin < stretch.end;) ++last;
   if (first == last) return stretch;
-  const auto spaced = [&](size_t left) { return words[left].end + 1 == words[left + 1].begin &&
-                                                text[words[left].end] == ' '; };
+  const auto spaced = [&](size_t left) {
+    return words[left].end + 1 == words[left + 1].begin && text[words[left].end] == ' ';
+  };
   const auto named = [&](size_t i) {
     return IsCapitalised(text, words[i]) && !IsFunctionWord(words[i].folded) &&
            !IsAsked(words[i], question);

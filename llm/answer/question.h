@@ -26,9 +26,9 @@ struct Stretch {
   uint32_t begin = 0, end = 0;
 };
 
-// The stretches of `text` that could answer the question, in order: what lies between the question's
-// own words, without function words at the ends, narrowed to dates, numbers or names where the
-// question asks for those and the text has some. Never empty for a text that has a word.
+// The stretches of `text` that could answer the question, in order: what lies between the
+// question's own words, without function words at the ends, narrowed to dates, numbers or names
+// where the question asks for those and the text has some. Never empty for a text that has a word.
 struct Candidates {
   std::vector<Stretch> stretches;
   bool of_kind = false;  // whether they were narrowed

@@ -1,6 +1,7 @@
 #include "llm/answer/spans.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "llm/answer/text_words.h"
 
@@ -10,6 +11,7 @@ namespace {
 // How many sentences the model sees one after the other (weak) or together (strong).
 constexpr size_t kWeakSentences = 3;
 constexpr size_t kStrongSentences = 6;
+constexpr size_t kConsidered = 8;
 // Tokens kept free for the span itself, and for what a chat template adds to the messages.
 constexpr uint32_t kSpanTokensMax = 48;
 constexpr uint32_t kTemplateTokens = 64;
@@ -39,8 +41,8 @@ constexpr std::string_view kInstruction =
 
 // Texts of the evidence in the order shown, and where their candidate stretches lie.
 struct Shown {
-  std::string text;                   // as the model reads it
-  std::vector<std::string> sources;   // what it may copy from
+  std::string text;                  // as the model reads it
+  std::vector<std::string> sources;  // what it may copy from
   struct Origin {
     size_t sentence = 0;
     uint32_t begin = 0;  // of the source within the passage
@@ -99,20 +101,34 @@ Result<std::optional<ShortAnswer>> Choose(const SpanRequest& request, const Show
   // The worker is another process: what it says is checked like any input.
   if (source >= shown.sources.size() || result.span_begin >= result.span_end ||
       result.span_end > shown.sources[source].size()) {
-    return Internal("answer: the generator chose bytes " + std::to_string(result.span_begin) + " to " +
-                    std::to_string(result.span_end) + " of text " + std::to_string(source) +
-                    ", which do not exist");
+    return Internal("answer: the generator chose bytes " + std::to_string(result.span_begin) +
+                    " to " + std::to_string(result.span_end) + " of text " +
+                    std::to_string(source) + ", which do not exist");
   }
   const Shown::Origin& origin = shown.origins[source];
   const EvidenceSentence& sentence = request.evidence->sentences[origin.sentence];
-  const std::string_view text =
-      std::string_view((*request.passages)[sentence.passage].text)
-          .substr(sentence.begin, sentence.end - sentence.begin);
+  const std::string_view text = std::string_view((*request.passages)[sentence.passage].text)
+                                    .substr(sentence.begin, sentence.end - sentence.begin);
   const uint32_t offset = origin.begin - sentence.begin;
-  const Stretch whole = WholeName(
-      text, {offset + result.span_begin, offset + result.span_end}, *request.question);
+  const Stretch whole =
+      WholeName(text, {offset + result.span_begin, offset + result.span_end}, *request.question);
   return std::optional(ShortAnswer{origin.sentence, sentence.begin + whole.begin,
                                    sentence.begin + whole.end, result.logprob, refusal});
+}
+
+// The sentences to show, by index, best first. Where the question asks for a time or a number,
+// those that have one come before the others.
+std::vector<size_t> Order(const SpanRequest& request) {
+  const auto& sentences = request.evidence->sentences;
+  std::vector<size_t> order(std::min(sentences.size(), kConsidered));
+  std::iota(order.begin(), order.end(), size_t{0});
+  const AnswerKind kind = request.question->kind;
+  if (kind == AnswerKind::kTime || kind == AnswerKind::kNumber) {
+    std::stable_partition(order.begin(), order.end(),
+                          [&](size_t i) { return sentences[i].of_kind > 0; });
+  }
+  order.resize(std::min(order.size(), request.weak ? kWeakSentences : kStrongSentences));
+  return order;
 }
 
 // Tokens of the fixed parts, the question and the best sentences.
@@ -121,11 +137,11 @@ struct Budget {
   std::vector<uint32_t> sentences;
 };
 
-Result<Budget> CountBudget(const SpanRequest& request, size_t sentences, Generator& generator,
-                           const CallContext& context) {
+Result<Budget> CountBudget(const SpanRequest& request, const std::vector<size_t>& order,
+                           Generator& generator, const CallContext& context) {
   std::vector<std::string> texts = {std::string(request.weak ? kExamples : kInstruction),
                                     "Text: \nQuestion: " + request.question->text + "\nAnswer:"};
-  for (size_t i = 0; i < sentences; ++i) {
+  for (const size_t i : order) {
     const EvidenceSentence& s = request.evidence->sentences[i];
     texts.push_back((*request.passages)[s.passage].text.substr(s.begin, s.end - s.begin));
   }
@@ -142,36 +158,36 @@ Result<Budget> CountBudget(const SpanRequest& request, size_t sentences, Generat
 Result<std::optional<ShortAnswer>> ChooseSpan(const SpanRequest& request, Generator& generator,
                                               const CallContext& context, ModelTime& time) {
   const auto& sentences = request.evidence->sentences;
-  const size_t count = std::min(sentences.size(), request.weak ? kWeakSentences : kStrongSentences);
-  ASSIGN_OR_RETURN(const Budget budget, CountBudget(request, count, generator, context));
+  const std::vector<size_t> order = Order(request);
+  ASSIGN_OR_RETURN(const Budget budget, CountBudget(request, order, generator, context));
   const uint32_t context_tokens = request.model.context_tokens;
   const uint32_t shortest =
-      count == 0 ? 0 : *std::min_element(budget.sentences.begin(), budget.sentences.end());
+      order.empty() ? 0 : *std::min_element(budget.sentences.begin(), budget.sentences.end());
   if (budget.fixed + shortest > context_tokens) {
-    return InvalidArgument(
-        Reason::kQueryTooLong,
-        "the question needs " + std::to_string(budget.fixed) + " tokens with its instructions and " +
-            "the shortest evidence " + std::to_string(shortest) + ", the model has a context of " +
-            std::to_string(context_tokens) + "; ask a shorter question");
+    return InvalidArgument(Reason::kQueryTooLong,
+                           "the question needs " + std::to_string(budget.fixed) +
+                               " tokens with its instructions and " + "the shortest evidence " +
+                               std::to_string(shortest) + ", the model has a context of " +
+                               std::to_string(context_tokens) + "; ask a shorter question");
   }
   // Whole sentences only: one that does not fit is left out, never cut.
   std::optional<ShortAnswer> best;
   double best_score = 0;
   Shown together;
   uint32_t used = budget.fixed;
-  for (size_t i = 0; i < count; ++i) {
+  for (size_t i = 0; i < order.size(); ++i) {
     if (used + budget.sentences[i] > context_tokens) continue;
     if (!request.weak) {
       used += budget.sentences[i] + 1;
-      Show(request, i, together);
+      Show(request, order[i], together);
       continue;
     }
     RETURN_IF_ERROR(context.Check());
     Shown shown;
-    Show(request, i, shown);
+    Show(request, order[i], shown);
     ASSIGN_OR_RETURN(const auto answer, Choose(request, shown, generator, context, time));
     if (!answer.has_value()) continue;
-    const double score = sentences[i].score + kLogprobWeight * answer->logprob;
+    const double score = sentences[order[i]].score + kLogprobWeight * answer->logprob;
     if (!best.has_value() || score > best_score) {
       best = answer;
       best_score = score;

@@ -36,7 +36,8 @@ struct ModelTime {
 };
 
 // Lets the model choose the span that answers, from the best sentences; nothing if there is no
-// sentence that fits. INVALID_ARGUMENT (QUERY_TOO_LONG) if the question leaves no room for evidence.
+// sentence that fits. INVALID_ARGUMENT (QUERY_TOO_LONG) if the question leaves no room for
+// evidence.
 Result<std::optional<ShortAnswer>> ChooseSpan(const SpanRequest& request, Generator& generator,
                                               const CallContext& context, ModelTime& time);
 

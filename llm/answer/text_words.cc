@@ -29,8 +29,8 @@ std::vector<TextWord> WordsOf(std::string_view text) {
   for (size_t at = 0; at < text.size();) {
     const size_t begin = at;
     const uint32_t c = ReadCodePoint(text, at);
-    const bool joins_number = (c == '.' || c == ',') && open && IsDigitAt(text, begin - 1) &&
-                              IsDigitAt(text, at);
+    const bool joins_number =
+        (c == '.' || c == ',') && open && IsDigitAt(text, begin - 1) && IsDigitAt(text, at);
     const bool ideograph = u_hasBinaryProperty(static_cast<UChar32>(c), UCHAR_IDEOGRAPHIC);
     if (!joins_number && !IsWordCharacter(c)) {
       open = false;
@@ -62,37 +62,41 @@ bool SameWord(std::string_view a, std::string_view b) {
 bool IsFunctionWord(std::string_view folded) {
   static const std::unordered_set<std::string_view> kWords = {
       // English
-      "a", "an", "the", "this", "that", "these", "those", "of", "in", "on", "at", "by", "for", "from",
-      "to", "with", "into", "onto", "as", "and", "or", "but", "nor", "if", "then", "than", "so",
-      "not", "no", "is", "are", "was", "were", "be", "been", "being", "am", "do", "does", "did", "doe",
-      "done", "has", "have", "had", "having", "can", "could", "will", "would", "shall", "should",
-      "may", "might", "must", "it", "its", "he", "she", "they", "them", "his", "her", "their", "theirs",
-      "him", "we", "us", "our", "you", "your", "i", "me", "my", "who", "whom", "whose", "which",
-      "what", "when", "where", "why", "how", "there", "here", "about", "over", "under", "up", "out",
-      "during", "between", "per", "s", "t", "such", "also", "both", "each", "any", "some", "many",
-      "much", "more", "most", "according", "please", "tell", "give", "name", "s'", "within", "while",
+      "a", "an", "the", "this", "that", "these", "those", "of", "in", "on", "at", "by", "for",
+      "from", "to", "with", "into", "onto", "as", "and", "or", "but", "nor", "if", "then", "than",
+      "so", "not", "no", "is", "are", "was", "were", "be", "been", "being", "am", "do", "does",
+      "did", "doe", "done", "has", "have", "had", "having", "can", "could", "will", "would",
+      "shall", "should", "may", "might", "must", "it", "its", "he", "she", "they", "them", "his",
+      "her", "their", "theirs", "him", "we", "us", "our", "you", "your", "i", "me", "my", "who",
+      "whom", "whose", "which", "what", "when", "where", "why", "how", "there", "here", "about",
+      "over", "under", "up", "out", "during", "between", "per", "s", "t", "such", "also", "both",
+      "each", "any", "some", "many", "much", "more", "most", "according", "please", "tell", "give",
+      "name", "s'", "within", "while",
       // their stems, since indexes may hand over stems
       "dure", "accord", "pleas", "whi", "befor", "becaus", "ani", "mani", "thi", "wa", "ha",
       // German
       "der", "die", "das", "den", "dem", "des", "ein", "eine", "einen", "einem", "einer", "eines",
-      "und", "oder", "ist", "sind", "war", "waren", "wird", "werden", "wurde", "wurden", "hat", "haben",
-      "hatte", "von", "zu", "zum", "zur", "im", "mit", "für", "auf", "aus", "bei", "nach", "wer", "wen",
-      "wem", "was", "wann", "wo", "wie", "warum", "welche", "welcher", "welches", "viele", "viel",
+      "und", "oder", "ist", "sind", "war", "waren", "wird", "werden", "wurde", "wurden", "hat",
+      "haben", "hatte", "von", "zu", "zum", "zur", "im", "mit", "für", "auf", "aus", "bei", "nach",
+      "wer", "wen", "wem", "was", "wann", "wo", "wie", "warum", "welche", "welcher", "welches",
+      "viele", "viel",
       // French
-      "le", "la", "les", "un", "une", "du", "et", "ou", "est", "sont", "était", "été", "dans", "sur",
-      "par", "pour", "avec", "qui", "que", "quoi", "quand", "où", "comment", "combien", "quel",
-      "quelle", "quels", "quelles", "au", "aux", "ce", "cette", "de", "en", "l", "d", "qu",
+      "le", "la", "les", "un", "une", "du", "et", "ou", "est", "sont", "était", "été", "dans",
+      "sur", "par", "pour", "avec", "qui", "que", "quoi", "quand", "où", "comment", "combien",
+      "quel", "quelle", "quels", "quelles", "au", "aux", "ce", "cette", "de", "en", "l", "d", "qu",
       // Spanish
-      "el", "los", "las", "una", "unos", "unas", "del", "al", "y", "o", "es", "son", "fue", "fueron",
-      "era", "ser", "ha", "han", "por", "para", "con", "qué", "quién", "quiénes", "cuándo", "dónde",
-      "cómo", "cuánto", "cuánta", "cuántos", "cuántas", "cuál", "cuáles", "se", "su", "sus"};
+      "el", "los", "las", "una", "unos", "unas", "del", "al", "y", "o", "es", "son", "fue",
+      "fueron", "era", "ser", "ha", "han", "por", "para", "con", "qué", "quién", "quiénes",
+      "cuándo", "dónde", "cómo", "cuánto", "cuánta", "cuántos", "cuántas", "cuál", "cuáles", "se",
+      "su", "sus"};
   return kWords.contains(folded);
 }
 
 bool IsPronoun(std::string_view folded) {
   static const std::unordered_set<std::string_view> kWords = {
-      "he", "she", "it", "they", "his", "her", "its", "their", "this", "these", "those", "such",
-      "er", "sie", "es", "diese", "dieser", "dieses", "il", "elle", "ils", "elles", "ce", "cette"};
+      "he",     "she",    "it",    "they", "his", "her",   "its", "their",
+      "this",   "these",  "those", "such", "er",  "sie",   "es",  "diese",
+      "dieser", "dieses", "il",    "elle", "ils", "elles", "ce",  "cette"};
   return kWords.contains(folded);
 }
 

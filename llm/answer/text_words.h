@@ -7,8 +7,8 @@
 
 namespace ragstone::llm {
 
-// A word: bytes [begin, end) of the text and its case-folded form. Numbers keep their inner points and
-// commas; every ideograph is a word.
+// A word: bytes [begin, end) of the text and its case-folded form. Numbers keep their inner points
+// and commas; every ideograph is a word.
 struct TextWord {
   uint32_t begin = 0, end = 0;
   std::string folded;

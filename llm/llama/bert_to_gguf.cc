@@ -74,13 +74,14 @@ Result<const SafeTensor*> Find(const SafeTensors& tensors, const Mapping& mappin
     return InvalidArgument(Reason::kModelCorrupt,
                            "model.safetensors has no tensor " + mapping.torch);
   }
-  const std::vector<uint64_t> shape =
-      mapping.rows == 0 ? std::vector<uint64_t>{mapping.columns}
-                        : std::vector<uint64_t>{mapping.rows, mapping.columns};
+  const std::vector<uint64_t> shape = mapping.rows == 0
+                                          ? std::vector<uint64_t>{mapping.columns}
+                                          : std::vector<uint64_t>{mapping.rows, mapping.columns};
   if (found->second.shape != shape) {
-    return InvalidArgument(Reason::kModelCorrupt, "tensor " + mapping.torch +
-                                                      " of model.safetensors has another shape than "
-                                                      "config.json says");
+    return InvalidArgument(Reason::kModelCorrupt,
+                           "tensor " + mapping.torch +
+                               " of model.safetensors has another shape than "
+                               "config.json says");
   }
   return &found->second;
 }
@@ -109,9 +110,9 @@ void SetTokens(const SentenceTransformer& model, gguf_context* gguf) {
   gguf_set_arr_data(gguf, "tokenizer.ggml.token_type", GGUF_TYPE_INT32, types.data(), types.size());
   gguf_set_val_u32(gguf, "tokenizer.ggml.token_type_count", model.token_types);
   const std::pair<const char*, const char*> kSpecial[] = {
-      {"[CLS]", "tokenizer.ggml.bos_token_id"},      {"[CLS]", "tokenizer.ggml.cls_token_id"},
+      {"[CLS]", "tokenizer.ggml.bos_token_id"},       {"[CLS]", "tokenizer.ggml.cls_token_id"},
       {"[SEP]", "tokenizer.ggml.seperator_token_id"},  // as the format spells it
-      {"[UNK]", "tokenizer.ggml.unknown_token_id"},  {"[PAD]", "tokenizer.ggml.padding_token_id"},
+      {"[UNK]", "tokenizer.ggml.unknown_token_id"},   {"[PAD]", "tokenizer.ggml.padding_token_id"},
       {"[MASK]", "tokenizer.ggml.mask_token_id"},
   };
   for (const auto& [token, key] : kSpecial) {
@@ -154,17 +155,17 @@ Status WriteBertGguf(const std::filesystem::path& folder, const SentenceTransfor
   if (gguf == nullptr || ggml == nullptr) return Internal("ggml has no memory for the conversion");
   SetMetadata(model, gguf.get());
 
-  std::deque<std::vector<float>> values;  // ggml keeps pointers to the data until the file is written
+  std::deque<std::vector<float>>
+      values;  // ggml keeps pointers to the data until the file is written
   for (const Mapping& mapping : mappings) {
     ASSIGN_OR_RETURN(const SafeTensor* source, Find(tensors, mapping));
     ASSIGN_OR_RETURN(std::vector<float> floats, TensorToFloats(*source));
     values.push_back(std::move(floats));
     const auto columns = static_cast<int64_t>(mapping.columns);
-    ggml_tensor* tensor =
-        mapping.rows == 0
-            ? ggml_new_tensor_1d(ggml.get(), GGML_TYPE_F32, columns)
-            : ggml_new_tensor_2d(ggml.get(), GGML_TYPE_F32, columns,
-                                 static_cast<int64_t>(mapping.rows));
+    ggml_tensor* tensor = mapping.rows == 0
+                              ? ggml_new_tensor_1d(ggml.get(), GGML_TYPE_F32, columns)
+                              : ggml_new_tensor_2d(ggml.get(), GGML_TYPE_F32, columns,
+                                                   static_cast<int64_t>(mapping.rows));
     ggml_set_name(tensor, mapping.gguf.c_str());
     tensor->data = values.back().data();
     gguf_add_tensor(gguf.get(), tensor);

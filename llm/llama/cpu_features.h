@@ -17,8 +17,8 @@ std::string CompiledTier();
 std::vector<std::string> MissingFeatures(const std::string& tier);
 
 // Runs matrix products in F32, BF16, F16, Q8_0 and Q4_0 through ggml and compares them with scalar
-// arithmetic. Returns what was checked, for a person; FAILED_PRECONDITION (MODEL_UNSUPPORTED) if the
-// processor lacks a feature of the tier - found before a kernel runs - or a product is wrong.
+// arithmetic. Returns what was checked, for a person; FAILED_PRECONDITION (MODEL_UNSUPPORTED) if
+// the processor lacks a feature of the tier - found before a kernel runs - or a product is wrong.
 Result<std::string> RunSelfTest(const std::string& tier);
 
 }  // namespace ragstone::llm

@@ -94,9 +94,9 @@ Status Describe(const llama_model* model, const std::string& pooling_number, Imp
   if (pooling_number == "2") result->pooling = "cls";
   if (pooling_number == "3") result->pooling = "last";
   if (result->pooling.empty()) {
-    return InvalidArgument(Reason::kModelUnsupported,
-                           "the model's pooling is type " + pooling_number +
-                               "; mean, cls and last are supported");
+    return InvalidArgument(
+        Reason::kModelUnsupported,
+        "the model's pooling is type " + pooling_number + "; mean, cls and last are supported");
   }
   return OkStatus();
 }
@@ -118,7 +118,10 @@ Status TryOnce(const fs::path& file, const ImportResult& result, const CallConte
   GenerateRequest request;
   request.prompt = {{"Once upon a time", false}};
   request.tokens_max = 4;
-  return generator->Generate(request, [](std::string_view) { return OkStatus(); }, context).status();
+  return generator
+      ->Generate(
+          request, [](std::string_view) { return OkStatus(); }, context)
+      .status();
 }
 
 Result<ImportResult> ImportGguf(const ImportOptions& options, const ImportProgress& progress,

@@ -33,8 +33,8 @@ struct ImportResult {
 
 using ImportProgress = std::function<Status(const std::string&)>;
 
-// Makes an installable model out of foreign files; see ragstone.worker.v1.Importer. Runs in a worker
-// process of its own: a file that llama.cpp aborts on costs only the import.
+// Makes an installable model out of foreign files; see ragstone.worker.v1.Importer. Runs in a
+// worker process of its own: a file that llama.cpp aborts on costs only the import.
 Result<ImportResult> ImportModel(const ImportOptions& options, const ImportProgress& progress,
                                  const CallContext& context);
 

@@ -14,8 +14,8 @@ namespace ragstone::llm {
 namespace {
 
 // What a thread takes at once. On a CPU every text of it is computed by itself: llama.cpp computes
-// attention between all tokens it is given and throws away what crosses texts, and its rounding depends
-// on them, so a text alone and among others would differ in the third digit.
+// attention between all tokens it is given and throws away what crosses texts, and its rounding
+// depends on them, so a text alone and among others would differ in the third digit.
 constexpr uint32_t kBatchTokensCpu = 256;
 constexpr uint32_t kBatchTokensGpu = 2048;
 constexpr uint32_t kBatchTextsMax = 64;
@@ -54,9 +54,8 @@ std::vector<std::vector<uint32_t>> PackTexts(std::span<const std::vector<int32_t
                                              uint32_t tokens_max) {
   std::vector<uint32_t> order(texts.size());
   std::iota(order.begin(), order.end(), 0u);
-  std::stable_sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
-    return texts[a].size() > texts[b].size();
-  });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](uint32_t a, uint32_t b) { return texts[a].size() > texts[b].size(); });
   std::vector<std::vector<uint32_t>> batches;
   size_t tokens = 0;
   for (const uint32_t text : order) {
@@ -164,8 +163,9 @@ Result<ContextPtr> LlamaEmbedder::Impl::NewContext(const LlamaEmbedderOptions& o
   const enum llama_pooling_type pooling = llama_pooling_type(context.get());
   if (pooling != LLAMA_POOLING_TYPE_MEAN && pooling != LLAMA_POOLING_TYPE_CLS &&
       pooling != LLAMA_POOLING_TYPE_LAST) {
-    return InvalidArgument(Reason::kModelUnsupported,
-                           "the model file names no pooling for embeddings; name mean, cls or last");
+    return InvalidArgument(
+        Reason::kModelUnsupported,
+        "the model file names no pooling for embeddings; name mean, cls or last");
   }
   return context;
 }
@@ -189,10 +189,10 @@ Status LlamaEmbedder::Impl::CheckTexts(std::span<const std::vector<int32_t>> tex
     }
     for (const int32_t id : texts[i]) {
       if (id < 0 || static_cast<uint32_t>(id) >= info_.vocabulary) {
-        return InvalidArgument(Reason::kInvalidArgument,
-                               which + " has the token id " + std::to_string(id) +
-                                   ", the model's vocabulary ends at " +
-                                   std::to_string(info_.vocabulary - 1));
+        return InvalidArgument(Reason::kInvalidArgument, which + " has the token id " +
+                                                             std::to_string(id) +
+                                                             ", the model's vocabulary ends at " +
+                                                             std::to_string(info_.vocabulary - 1));
       }
     }
   }
@@ -272,8 +272,8 @@ Status LlamaEmbedder::Impl::ComputeBatch(llama_context* context, llama_batch* bu
   return OkStatus();
 }
 
-Status LlamaEmbedder::Impl::Compute(llama_context* context, llama_batch* buffer, const Request& request,
-                                    std::span<const uint32_t> texts) const {
+Status LlamaEmbedder::Impl::Compute(llama_context* context, llama_batch* buffer,
+                                    const Request& request, std::span<const uint32_t> texts) const {
   int32_t n = 0;
   for (size_t sequence = 0; sequence < texts.size(); ++sequence) {
     const std::vector<int32_t>& text = request.texts[texts[sequence]];
@@ -306,7 +306,8 @@ Status LlamaEmbedder::Impl::Compute(llama_context* context, llama_batch* buffer,
 Status LlamaEmbedder::Impl::Store(const float* values, float* out) const {
   double sum = 0;
   for (uint32_t i = 0; i < info_.dimensions; ++i) sum += double{values[i]} * values[i];
-  if (!std::isfinite(sum)) return Internal("the embedding model returns values that are no numbers");
+  if (!std::isfinite(sum))
+    return Internal("the embedding model returns values that are no numbers");
   const double scale = normalize_ && sum > 0 ? 1.0 / std::sqrt(sum) : 1.0;
   for (uint32_t i = 0; i < info_.dimensions; ++i) {
     out[i] = static_cast<float>(values[i] * scale);

@@ -22,10 +22,10 @@ struct LlamaEmbedderOptions {
 };
 
 // Embeds on every core with one single-threaded llama.cpp context each, which share the weights. A
-// request is cut into batches of about 256 tokens; small requests overtake the batches that wait and
-// have a context of their own, so a query never waits for an ingest. On CPUs the vector of a text does
-// not depend on what it is sent with, to the last bit.
-// At most 64 requests wait; more are RESOURCE_EXHAUSTED (QUEUE_FULL).
+// request is cut into batches of about 256 tokens; small requests overtake the batches that wait
+// and have a context of their own, so a query never waits for an ingest. On CPUs the vector of a
+// text does not depend on what it is sent with, to the last bit. At most 64 requests wait; more are
+// RESOURCE_EXHAUSTED (QUEUE_FULL).
 class LlamaEmbedder final : public Embedder {
  public:
   static Result<std::unique_ptr<LlamaEmbedder>> Load(const std::filesystem::path& file,

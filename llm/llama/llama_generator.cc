@@ -26,7 +26,8 @@ constexpr size_t kSpanSourcesMax = 256;
 constexpr size_t kSpanBytesMax = 1 << 16;
 constexpr size_t kStopsMax = 16;
 constexpr size_t kWaitingMax = 32;
-// No vocabulary has tokens that are longer on average over a text; longer prompts are not tokenised.
+// No vocabulary has tokens that are longer on average over a text; longer prompts are not
+// tokenised.
 constexpr size_t kBytesPerTokenMax = 64;
 
 using SteadyClock = std::chrono::steady_clock;
@@ -100,9 +101,9 @@ Status CheckRequest(const GenerateRequest& request) {
     }
   }
   if (request.stop.size() > kStopsMax) {
-    return InvalidArgument(Reason::kLimitExceeded,
-                           std::to_string(request.stop.size()) + " stop texts, at most " +
-                               std::to_string(kStopsMax) + " are allowed");
+    return InvalidArgument(Reason::kLimitExceeded, std::to_string(request.stop.size()) +
+                                                       " stop texts, at most " +
+                                                       std::to_string(kStopsMax) + " are allowed");
   }
   if (!(request.temperature >= 0 && request.temperature <= 10)) {
     return InvalidArgument(Reason::kInvalidArgument, "temperature is outside 0 to 10");
@@ -226,11 +227,11 @@ Status LlamaGenerator::Impl::Run(const GenerateRequest& request,
     wanted = static_cast<uint32_t>(scored.size());
   }
   if (prompt.size() + wanted > info_.context_tokens) {
-    return InvalidArgument(Reason::kQueryTooLong,
-                           "prompt (" + std::to_string(prompt.size()) + " tokens) and answer (" +
-                               std::to_string(wanted) + ") do not fit into the model's context of " +
-                               std::to_string(info_.context_tokens) +
-                               " tokens; shorten the prompt or ask for less");
+    return InvalidArgument(
+        Reason::kQueryTooLong,
+        "prompt (" + std::to_string(prompt.size()) + " tokens) and answer (" +
+            std::to_string(wanted) + ") do not fit into the model's context of " +
+            std::to_string(info_.context_tokens) + " tokens; shorten the prompt or ask for less");
   }
   const SteadyClock::time_point start = SteadyClock::now();
   ASSIGN_OR_RETURN(result->reused_tokens, session_->SetPrompt(prompt, context));
@@ -295,9 +296,10 @@ Status LlamaGenerator::Impl::Write(const GenerateRequest& request, const OnText&
 
 Status LlamaGenerator::Impl::ChooseSpan(const GenerateRequest& request, const OnText& on_text,
                                         const CallContext& context, GenerateResult* result) {
-  const SpanMatcher matcher(request.span_sources, request.alternatives,
-                            request.span_words_max > 0 ? request.span_words_max : kSpanWordsDefault);
-  SpanRequest span;
+  const SpanMatcher matcher(
+      request.span_sources, request.alternatives,
+      request.span_words_max > 0 ? request.span_words_max : kSpanWordsDefault);
+  SpanDecodeOptions span;
   span.prompt_tokens = result->prompt_tokens;
   span.tokens_max =
       std::min(request.tokens_max > 0 ? request.tokens_max : kTokensDefault, kSpanTokensMax);
@@ -355,8 +357,8 @@ Result<double> LlamaGenerator::Impl::Score(const std::vector<llama_token>& token
 LlamaGenerator::LlamaGenerator(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 LlamaGenerator::~LlamaGenerator() = default;
 
-Result<std::unique_ptr<LlamaGenerator>> LlamaGenerator::Load(
-    const std::filesystem::path& file, const LlamaGeneratorOptions& options) {
+Result<std::unique_ptr<LlamaGenerator>> LlamaGenerator::Load(const std::filesystem::path& file,
+                                                             const LlamaGeneratorOptions& options) {
   auto impl = std::make_unique<Impl>();
   RETURN_IF_ERROR(impl->Load(file, options));
   return std::unique_ptr<LlamaGenerator>(new LlamaGenerator(std::move(impl)));

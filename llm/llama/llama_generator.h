@@ -21,8 +21,8 @@ struct LlamaGeneratorOptions {
   int32_t gpu_layers = 0;
 };
 
-// Generates with llama.cpp, one request after the other. The beginning that a prompt shares with the
-// one before is not computed again. At most 32 requests wait; more are RESOURCE_EXHAUSTED
+// Generates with llama.cpp, one request after the other. The beginning that a prompt shares with
+// the one before is not computed again. At most 32 requests wait; more are RESOURCE_EXHAUSTED
 // (QUEUE_FULL).
 class LlamaGenerator final : public Generator {
  public:

@@ -31,8 +31,8 @@ llama_token SampleToken(std::span<const float> logits, float temperature, double
   std::vector<double> weights(kept);
   double total = 0;
   for (size_t i = 0; i < kept; ++i) {
-    const double above = double{logits[static_cast<size_t>(order[i])]} -
-                         logits[static_cast<size_t>(order[0])];
+    const double above =
+        double{logits[static_cast<size_t>(order[i])]} - logits[static_cast<size_t>(order[0])];
     weights[i] = std::exp(above / temperature);
     total += weights[i];
   }

@@ -14,8 +14,8 @@ double LogSumExp(std::span<const float> logits);
 // The token with the highest logit; the lowest id among equals.
 llama_token BestToken(std::span<const float> logits);
 
-// Draws from the softmax of logits / temperature among the 40 likeliest tokens. `random` is uniform in
-// [0, 1).
+// Draws from the softmax of logits / temperature among the 40 likeliest tokens. `random` is uniform
+// in [0, 1).
 llama_token SampleToken(std::span<const float> logits, float temperature, double random);
 
 // The probability of a set of tokens together.

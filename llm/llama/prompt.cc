@@ -61,7 +61,8 @@ std::vector<llama_token> TokenizePrompt(const TokenTable& table,
     for (; i < parts.size() && (parts[i].control == control || parts[i].text.empty()); ++i) {
       text += parts[i].text;
     }
-    const std::vector<llama_token> more = table.Tokenize(text, control);
+    const std::vector<llama_token> more =
+        tokens.empty() ? table.TokenizeStart(text, control) : table.Tokenize(text, control);
     tokens.insert(tokens.end(), more.begin(), more.end());
   }
   const llama_token bos = llama_vocab_bos(table.vocab());

@@ -10,8 +10,8 @@
 
 namespace ragstone::llm {
 
-// How an imported model is stored fastest. Candidates are written beside the model, measured on this
-// machine and removed again unless chosen.
+// How an imported model is stored fastest. Candidates are written beside the model, measured on
+// this machine and removed again unless chosen.
 
 struct RetypeOptions {
   std::filesystem::path model;  // replaced by the chosen candidate
@@ -33,7 +33,7 @@ Result<RetypeResult> RetypeEmbedder(const RetypeOptions& options, const RetypePr
                                     const CallContext& context);
 
 // The fastest for prompts of the type as shipped, Q8_0, Q4_0, BF16 and F16, among those that lose
-// nothing measurable against the file as shipped on a probe text: at most 0.005 nats of mean
+// nothing measurable against the file as shipped on a probe text: at most 0.01 nats of mean
 // Kullback-Leibler divergence and 1 % of perplexity.
 Result<RetypeResult> RetypeGenerator(const RetypeOptions& options, const RetypeProgress& progress,
                                      const CallContext& context);

@@ -35,9 +35,8 @@ Result<Texts> TokenizeProbes(const RetypeOptions& options) {
   Texts texts;
   for (const std::string_view probe : EmbeddingProbes()) {
     std::vector<int32_t> ids(probe.size() + 16);
-    const int32_t count =
-        llama_tokenize(vocab, probe.data(), static_cast<int32_t>(probe.size()), ids.data(),
-                       static_cast<int32_t>(ids.size()), true, false);
+    const int32_t count = llama_tokenize(vocab, probe.data(), static_cast<int32_t>(probe.size()),
+                                         ids.data(), static_cast<int32_t>(ids.size()), true, false);
     if (count <= 0) return Internal("a probe text cannot be tokenised");
     ids.resize(std::min(static_cast<size_t>(count), limit));
     texts.push_back(std::move(ids));
@@ -67,8 +66,7 @@ Result<Measurement> Measure(const std::filesystem::path& file, const RetypeOptio
   load.pooling = options.pooling;
   load.tokens_max = options.tokens_max;
   load.threads = options.threads;
-  ASSIGN_OR_RETURN(const std::unique_ptr<LlamaEmbedder> embedder,
-                   LlamaEmbedder::Load(file, load));
+  ASSIGN_OR_RETURN(const std::unique_ptr<LlamaEmbedder> embedder, LlamaEmbedder::Load(file, load));
   ASSIGN_OR_RETURN(const EmbedderInfo info, embedder->Info(context));
   Measurement measured;
   measured.dimensions = info.dimensions;
@@ -118,9 +116,9 @@ Result<RetypeResult> RetypeEmbedder(const RetypeOptions& options, const RetypePr
   double best_speed = reference.tokens_per_second;
   std::optional<std::filesystem::path> best;
   std::vector<std::unique_ptr<ScratchFile>> candidates;
-  for (const StorageType& type : {StorageType{"F16", LLAMA_FTYPE_MOSTLY_F16},
-                                  StorageType{"BF16", LLAMA_FTYPE_MOSTLY_BF16},
-                                  StorageType{"Q8_0", LLAMA_FTYPE_MOSTLY_Q8_0}}) {
+  for (const StorageType& type :
+       {StorageType{"F16", LLAMA_FTYPE_MOSTLY_F16}, StorageType{"BF16", LLAMA_FTYPE_MOSTLY_BF16},
+        StorageType{"Q8_0", LLAMA_FTYPE_MOSTLY_Q8_0}}) {
     if (shipped == type.name || !WorthTrying(parameters, 16)) continue;
     RETURN_IF_ERROR(context.Check());
     RETURN_IF_ERROR(progress(std::string("measuring ") + type.name));

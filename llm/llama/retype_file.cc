@@ -16,8 +16,9 @@ Status RetypeFile(const std::filesystem::path& input, const std::filesystem::pat
   params.nthread = static_cast<int32_t>(ThreadCount(threads));
   params.allow_requantize = true;
   if (llama_model_quantize(input.c_str(), output.c_str(), &params) != 0) {
-    return InvalidArgument(Reason::kModelUnsupported, std::string("the model cannot be written as ") +
-                                                          type.name + ": " + TakeErrorLog());
+    return InvalidArgument(
+        Reason::kModelUnsupported,
+        std::string("the model cannot be written as ") + type.name + ": " + TakeErrorLog());
   }
   return OkStatus();
 }
@@ -33,8 +34,8 @@ std::string StorageTypeName(const llama_model* model) {
 
 bool WorthTrying(uint64_t parameters, double bits_per_weight) {
   const double bytes = static_cast<double>(parameters) * bits_per_weight / 8;
-  const double memory = static_cast<double>(sysconf(_SC_PHYS_PAGES)) *
-                        static_cast<double>(sysconf(_SC_PAGESIZE));
+  const double memory =
+      static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
   return bytes <= std::min(memory / 4, 4.0 * 1024 * 1024 * 1024);
 }
 

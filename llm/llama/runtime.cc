@@ -1,8 +1,11 @@
 #include "llm/llama/runtime.h"
 
+#include <fcntl.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <string_view>
 #include <thread>
 #include <vector>
@@ -37,12 +40,33 @@ void OnLog(ggml_log_level level, const char* text, void*) {
   for (const char c : line) log.text += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
 }
 
+// ggml asks the kernel for AMX's tile registers once, when the CPU's buffer types are first listed,
+// and prints a line to stderr if there are none, past its own log. Most processors have none.
+void ListCpuBufferTypesQuietly() {
+  ggml_backend_dev_t cpu = ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU);
+  if (cpu == nullptr) return;
+  const auto list =
+      reinterpret_cast<ggml_backend_dev_get_extra_bufts_t>(ggml_backend_reg_get_proc_address(
+          ggml_backend_dev_backend_reg(cpu), "ggml_backend_dev_get_extra_bufts"));
+  if (list == nullptr) return;
+  std::fflush(stderr);
+  const int kept = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+  const int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+  if (kept >= 0 && nowhere >= 0) dup2(nowhere, STDERR_FILENO);
+  list(cpu);
+  std::fflush(stderr);
+  if (kept >= 0) dup2(kept, STDERR_FILENO);
+  if (nowhere >= 0) close(nowhere);
+  if (kept >= 0) close(kept);
+}
+
 }  // namespace
 
 void StartRuntime() {
   static const bool started = [] {
     llama_log_set(OnLog, nullptr);
     llama_backend_init();
+    ListCpuBufferTypesQuietly();
     return true;
   }();
   static_cast<void>(started);

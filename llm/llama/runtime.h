@@ -28,8 +28,8 @@ void StartRuntime();
 std::string TakeErrorLog();
 
 struct LoadOptions {
-  int32_t gpu_layers = 0;   // negative: all
-  bool repack = true;       // weights may be rearranged for the fastest kernels
+  int32_t gpu_layers = 0;  // negative: all
+  bool repack = true;      // weights may be rearranged for the fastest kernels
 };
 
 // INVALID_ARGUMENT (MODEL_CORRUPT) if llama.cpp refuses the file, with what it said.

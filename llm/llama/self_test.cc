@@ -17,7 +17,8 @@ struct GgmlContextDeleter {
   void operator()(ggml_context* context) const { ggml_free(context); }
 };
 
-// Largest relative difference between ggml's product and the one of the dequantised weights in double.
+// Largest relative difference between ggml's product and the one of the dequantised weights in
+// double.
 Result<double> ProductError(ggml_type type) {
   std::mt19937 random(20240607);
   std::uniform_real_distribution<float> uniform(-1.0f, 1.0f);
@@ -67,21 +68,22 @@ Result<std::string> RunSelfTest(const std::string& tier) {
   if (!missing.empty()) {
     std::string list;
     for (const std::string& feature : missing) list += (list.empty() ? "" : ", ") + feature;
-    return FailedPrecondition(Reason::kModelUnsupported,
-                              "this processor lacks " + list + ", which tier " + tier +
-                                  " needs; a lower tier will do");
+    return FailedPrecondition(
+        Reason::kModelUnsupported,
+        "this processor lacks " + list + ", which tier " + tier + " needs; a lower tier will do");
   }
   StartRuntime();
-  // Inputs are rounded to the type's partner (8 bits for the quantised types, 8 bits of mantissa for
-  // BF16), which bounds the error of a right product; a wrong kernel is off by orders of magnitude.
+  // Inputs are rounded to the type's partner (8 bits for the quantised types, 8 bits of mantissa
+  // for BF16), which bounds the error of a right product; a wrong kernel is off by orders of
+  // magnitude.
   struct Case {
     ggml_type type;
     double error_max;
   };
   std::string report;
-  for (const Case& test : {Case{GGML_TYPE_F32, 1e-5}, Case{GGML_TYPE_F16, 2e-3},
-                           Case{GGML_TYPE_BF16, 1e-2}, Case{GGML_TYPE_Q8_0, 1e-2},
-                           Case{GGML_TYPE_Q4_0, 1e-2}}) {
+  for (const Case& test :
+       {Case{GGML_TYPE_F32, 1e-5}, Case{GGML_TYPE_F16, 2e-3}, Case{GGML_TYPE_BF16, 1e-2},
+        Case{GGML_TYPE_Q8_0, 1e-2}, Case{GGML_TYPE_Q4_0, 1e-2}}) {
     ASSIGN_OR_RETURN(const double error, ProductError(test.type));
     char text[64];
     std::snprintf(text, sizeof(text), "%s error %.1e", ggml_type_name(test.type), error);

@@ -39,8 +39,7 @@ Result<std::unique_ptr<Session>> Session::Create(llama_model* model,
   session->batch_ = llama_batch_init(static_cast<int32_t>(kBatchTokens), 0, 1);
   session->batch_max_ = kBatchTokens;
   session->sequences_ = options.sequences;
-  session->vocabulary_ =
-      static_cast<uint32_t>(llama_vocab_n_tokens(llama_model_get_vocab(model)));
+  session->vocabulary_ = static_cast<uint32_t>(llama_vocab_n_tokens(llama_model_get_vocab(model)));
   session->can_roll_back_ = !llama_model_is_recurrent(model) && !llama_model_is_hybrid(model);
   return session;
 }
@@ -62,17 +61,26 @@ void Session::Forget() {
 Result<uint32_t> Session::SetPrompt(std::span<const llama_token> tokens,
                                     const CallContext& context) {
   CHECK(!tokens.empty());
+  RETURN_IF_ERROR(context.Check());
+  for (uint32_t sequence = 1; sequence < sequences_; ++sequence) {
+    Drop(static_cast<llama_seq_id>(sequence));
+  }
+  llama_memory_t memory = llama_get_memory(context_.get());
+  if (can_roll_back_ && !prompt_logits_.empty() &&
+      std::equal(tokens.begin(), tokens.end(), prompt_.begin(), prompt_.end()) &&
+      llama_memory_seq_rm(memory, 0, static_cast<llama_pos>(tokens.size()), -1)) {
+    return static_cast<uint32_t>(tokens.size());  // its logits are still there
+  }
   // The last token is always computed, since its logits are wanted.
   size_t same = 0;
   while (same < prompt_.size() && same + 1 < tokens.size() && prompt_[same] == tokens[same]) ++same;
   size_t next = can_roll_back_ ? same / kPieceTokens * kPieceTokens : 0;
-  llama_memory_t memory = llama_get_memory(context_.get());
-  for (uint32_t sequence = 1; sequence < sequences_; ++sequence) Drop(static_cast<llama_seq_id>(sequence));
   if (next == 0 || !llama_memory_seq_rm(memory, 0, static_cast<llama_pos>(next), -1)) {
     Forget();
     next = 0;
   }
   prompt_.resize(next);
+  prompt_logits_.clear();
   const auto reused = static_cast<uint32_t>(next);
   std::vector<SessionToken> piece;
   while (next < tokens.size()) {
@@ -110,9 +118,9 @@ Status Session::Decode(std::span<const SessionToken> tokens, const CallContext& 
   Forget();
   RETURN_IF_ERROR(context.Check());
   if (code == 1) {
-    return InvalidArgument(Reason::kQueryTooLong,
-                           "the model's context has no room for " + std::to_string(tokens.size()) +
-                               " more tokens; shorten the prompt");
+    return InvalidArgument(Reason::kQueryTooLong, "the model's context has no room for " +
+                                                      std::to_string(tokens.size()) +
+                                                      " more tokens; shorten the prompt");
   }
   return Internal("llama.cpp fails to compute " + std::to_string(tokens.size()) +
                   " tokens with code " + std::to_string(code) + ": " + TakeErrorLog());

@@ -17,7 +17,8 @@ struct SessionOptions {
   int32_t gpu_layers = 0;
 };
 
-// A token to compute, as the `position`th of a sequence; `want_logits` if the next one is asked for.
+// A token to compute, as the `position`th of a sequence; `want_logits` if the next one is asked
+// for.
 struct SessionToken {
   llama_token id = 0;
   llama_pos position = 0;
@@ -27,9 +28,9 @@ struct SessionToken {
 
 // A llama.cpp context whose sequence 0 holds a prompt. Not thread-safe.
 //
-// Prompts are computed in pieces that begin at multiples of a fixed number of tokens, and only whole
-// pieces are reused by the next prompt: so every prompt is computed in the same steps whatever came
-// before, and equal requests give equal results to the last bit.
+// Prompts are computed in pieces that begin at multiples of a fixed number of tokens, and only
+// whole pieces are reused by the next prompt: so every prompt is computed in the same steps
+// whatever came before, and equal requests give equal results to the last bit.
 class Session {
  public:
   static Result<std::unique_ptr<Session>> Create(llama_model* model, const SessionOptions& options);

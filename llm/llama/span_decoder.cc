@@ -32,7 +32,7 @@ struct Step {
 class SpanSearch {
  public:
   SpanSearch(Session* session, const TokenTable& table, const SpanMatcher& matcher,
-             const SpanRequest& request)
+             const SpanDecodeOptions& request)
       : session_(session), table_(table), matcher_(matcher), request_(request) {
     for (const std::string& stop : request.stop) {
       if (stop.empty()) continue;
@@ -53,7 +53,7 @@ class SpanSearch {
   Session* session_;
   const TokenTable& table_;
   const SpanMatcher& matcher_;
-  const SpanRequest& request_;
+  const SpanDecodeOptions& request_;
   std::vector<llama_token> stop_tokens_;
   std::vector<Beam> beams_;
   llama_seq_id bank_ = 0;  // the sequences in use: bank_ + 1 ... bank_ + kSpanBeams
@@ -182,7 +182,7 @@ Result<SpanChoice> SpanSearch::Run(const CallContext& context) {
 }  // namespace
 
 Result<SpanChoice> DecodeSpan(Session* session, const TokenTable& table, const SpanMatcher& matcher,
-                              const SpanRequest& request, const CallContext& context) {
+                              const SpanDecodeOptions& request, const CallContext& context) {
   return SpanSearch(session, table, matcher, request).Run(context);
 }
 

@@ -19,6 +19,9 @@ TokenTable::TokenTable(const llama_vocab* vocab) : vocab_(vocab), by_first_byte_
     by_first_byte_[static_cast<unsigned char>(piece.front())].push_back(token);
     longest_ = std::max(longest_, piece.size());
   }
+  const std::vector<llama_token> letter = TokenizeStart("a", false);
+  adds_space_ = !letter.empty() && Piece(letter.front()).starts_with(' ');
+  line_break_tokens_ = TokenizeStart("\n", false).size();
 }
 
 llama_token TokenTable::Find(std::string_view bytes) const {
@@ -27,10 +30,20 @@ llama_token TokenTable::Find(std::string_view bytes) const {
 }
 
 std::vector<llama_token> TokenTable::Tokenize(std::string_view text, bool control) const {
+  if (text.empty() || !adds_space_) return TokenizeStart(text, control);
+  // llama.cpp puts the space before whatever it is given; here that is a line break, which such
+  // vocabularies never join with what follows.
+  const std::vector<llama_token> tokens = TokenizeStart("\n" + std::string(text), control);
+  const size_t skip = std::min(line_break_tokens_, tokens.size());
+  return {tokens.begin() + static_cast<std::ptrdiff_t>(skip), tokens.end()};
+}
+
+std::vector<llama_token> TokenTable::TokenizeStart(std::string_view text, bool control) const {
   if (text.empty()) return {};
   std::vector<llama_token> tokens(text.size() + 8);
-  int32_t count = llama_tokenize(vocab_, text.data(), static_cast<int32_t>(text.size()),
-                                 tokens.data(), static_cast<int32_t>(tokens.size()), false, control);
+  int32_t count =
+      llama_tokenize(vocab_, text.data(), static_cast<int32_t>(text.size()), tokens.data(),
+                     static_cast<int32_t>(tokens.size()), false, control);
   if (count < 0) {
     tokens.resize(static_cast<size_t>(-count));
     count = llama_tokenize(vocab_, text.data(), static_cast<int32_t>(text.size()), tokens.data(),

@@ -10,8 +10,8 @@
 
 namespace ragstone::llm {
 
-// The bytes of every token of a vocabulary, and tokens by their bytes. Control tokens have no bytes.
-// Immutable, thread-safe.
+// The bytes of every token of a vocabulary, and tokens by their bytes. Control tokens have no
+// bytes. Immutable, thread-safe.
 class TokenTable {
  public:
   explicit TokenTable(const llama_vocab* vocab);
@@ -19,9 +19,7 @@ class TokenTable {
   TokenTable& operator=(const TokenTable&) = delete;
 
   const llama_vocab* vocab() const { return vocab_; }
-  const std::string& Piece(llama_token token) const {
-    return pieces_[static_cast<size_t>(token)];
-  }
+  const std::string& Piece(llama_token token) const { return pieces_[static_cast<size_t>(token)]; }
   // The first token with exactly these bytes, or LLAMA_TOKEN_NULL.
   llama_token Find(std::string_view bytes) const;
   size_t longest() const { return longest_; }
@@ -31,8 +29,11 @@ class TokenTable {
   const std::vector<llama_token>& BeginningWith(unsigned char byte) const {
     return by_first_byte_[byte];
   }
-  // Token ids of a text; `control` if control tokens written in it count as such.
+  // Token ids of a text that goes on after another; `control` if control tokens written in it count
+  // as such.
   std::vector<llama_token> Tokenize(std::string_view text, bool control) const;
+  // The same for a text at the very beginning, where some vocabularies put a space before it.
+  std::vector<llama_token> TokenizeStart(std::string_view text, bool control) const;
 
  private:
   const llama_vocab* vocab_;
@@ -41,6 +42,8 @@ class TokenTable {
   std::vector<std::vector<llama_token>> by_first_byte_;
   std::vector<llama_token> end_tokens_;
   size_t longest_ = 0;
+  bool adds_space_ = false;
+  size_t line_break_tokens_ = 0;  // that a line break at the beginning gives
 };
 
 }  // namespace ragstone::llm

@@ -27,14 +27,13 @@ Status CheckStart(const v1::AddDocumentStart& start) {
   for (const std::string_view known : {"", "application/pdf", "text/plain", "text/markdown"}) {
     if (start.media_type() == known) return OkStatus();
   }
-  return InvalidArgument(Reason::kUnsupportedMediaType,
-                         "media type '" + start.media_type() +
-                             "' cannot be read; PDF, plain text and Markdown can");
+  return InvalidArgument(
+      Reason::kUnsupportedMediaType,
+      "media type '" + start.media_type() + "' cannot be read; PDF, plain text and Markdown can");
 }
 
 bool IsUnder(const std::filesystem::path& path, const std::filesystem::path& folder) {
-  const auto [end, rest] =
-      std::mismatch(folder.begin(), folder.end(), path.begin(), path.end());
+  const auto [end, rest] = std::mismatch(folder.begin(), folder.end(), path.begin(), path.end());
   static_cast<void>(rest);
   return end == folder.end();
 }
@@ -47,8 +46,8 @@ Result<index::CollectionInfo> AppImpl::CollectionForAdd(const v1::AddDocumentSta
   const auto found = database_->GetCollection(name);
   const bool attachments = name == kAttachments;
   if (found.ok() && !attachments) return found;
-  if (!found.ok() && (found.status().code() != StatusCode::kNotFound ||
-                      !start.create_collection())) {
+  if (!found.ok() &&
+      (found.status().code() != StatusCode::kNotFound || !start.create_collection())) {
     return found.status();
   }
   ASSIGN_OR_RETURN(const llm::Manifest model, models_->EmbeddingManifest(""));
@@ -160,8 +159,7 @@ Result<JobRecord> AppImpl::AcceptUpload(const Upload& upload,
                                         const index::CollectionInfo& collection) {
   const v1::AddDocumentStart& start = upload.start;
   const std::string request = DeterministicBytes(start) + upload.blob.Hex();
-  ASSIGN_OR_RETURN(const auto former,
-                   requests_->Find("AddDocument", start.request_id(), request));
+  ASSIGN_OR_RETURN(const auto former, requests_->Find("AddDocument", start.request_id(), request));
   if (former) {
     ASSIGN_OR_RETURN(const JobId id, ParseJobId(*former));
     ASSIGN_OR_RETURN(const JobView view, jobs_->Get(id));
@@ -187,10 +185,9 @@ Result<JobRecord> AppImpl::AcceptUpload(const Upload& upload,
       job.pages = existing->pages;
       job.chunks = existing->chunks;
       if (start.has_metadata() && job.metadata != existing->metadata) {
-        RETURN_IF_ERROR(database_
-                            ->UpdateMetadata(collection.id, existing->id, job.metadata,
-                                             index::Batch())
-                            .status());
+        RETURN_IF_ERROR(
+            database_->UpdateMetadata(collection.id, existing->id, job.metadata, index::Batch())
+                .status());
       }
     } else if (!start.has_metadata()) {
       job.metadata = existing->metadata;

@@ -75,8 +75,7 @@ void AddBoxes(const index::PageRecord& page, uint64_t begin, uint64_t end, v1::C
   for (const index::Word& word : page.words) {
     if (word.end <= begin || word.begin >= end) continue;
     const float middle = (word.box.y0 + word.box.y1) / 2;
-    if (line == nullptr || middle < line->y0() || middle > line->y1() ||
-        word.box.x0 < line->x0()) {
+    if (line == nullptr || middle < line->y0() || middle > line->y1() || word.box.x0 < line->x0()) {
       line = citation->add_boxes();
       line->set_page(page.number);
       line->set_x0(word.box.x0);

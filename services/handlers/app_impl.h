@@ -38,7 +38,7 @@ class AppImpl : public App {
   void Shutdown() override;
   bool Idle() const override;
 
-#define RAGSTONE_OVERRIDE_UNARY(service, method)                         \
+#define RAGSTONE_OVERRIDE_UNARY(service, method)                          \
   Result<v1::method##Response> method(const v1::method##Request& request, \
                                       const CallContext& context) override;
   RAGSTONE_UNARY_RPCS(RAGSTONE_OVERRIDE_UNARY)

@@ -6,7 +6,6 @@
 
 #include <cmath>
 
-
 namespace ragstone::services {
 
 namespace {
@@ -73,9 +72,9 @@ void ToValue(const index::MetadataValue& from, v1::Value* to) {
 
 Result<index::Metadata> FromMessage(const v1::Metadata& message) {
   if (message.entries_size() > kEntriesMax) {
-    return InvalidArgument(Reason::kInvalidArgument,
-                           "metadata has " + std::to_string(message.entries_size()) +
-                               " entries, the limit is 64");
+    return InvalidArgument(
+        Reason::kInvalidArgument,
+        "metadata has " + std::to_string(message.entries_size()) + " entries, the limit is 64");
   }
   index::Metadata metadata;
   for (const auto& [name, value] : message.entries()) {
@@ -190,8 +189,8 @@ std::string DeterministicBytes(const google::protobuf::MessageLite& message) {
 
 Result<size_t> PageSize(uint32_t requested) {
   if (requested > 1000) {
-    return InvalidArgument(Reason::kInvalidArgument, "page_size is " + std::to_string(requested) +
-                                                         ", the limit is 1000");
+    return InvalidArgument(Reason::kInvalidArgument,
+                           "page_size is " + std::to_string(requested) + ", the limit is 1000");
   }
   return requested == 0 ? 100 : requested;
 }

@@ -25,8 +25,7 @@ Result<v1::ListDocumentsResponse> AppImpl::ListDocuments(const v1::ListDocuments
     }
     after = *id;
   }
-  ASSIGN_OR_RETURN(const auto documents,
-                   database_->ListDocuments(collection.id, after, size + 1));
+  ASSIGN_OR_RETURN(const auto documents, database_->ListDocuments(collection.id, after, size + 1));
   v1::ListDocumentsResponse response;
   for (const index::DocumentInfo& info : documents) {
     if (static_cast<size_t>(response.documents_size()) == size) {
@@ -95,14 +94,14 @@ Result<v1::UpdateDocumentMetadataResponse> AppImpl::UpdateDocumentMetadata(
   ASSIGN_OR_RETURN(const auto metadata, FromMessage(request.metadata()));
   index::Batch batch;
   requests_->Record({"UpdateDocumentMetadata", request.request_id(), bytes, ""}, &batch);
-  ASSIGN_OR_RETURN(const auto info, database_->UpdateMetadata(collection.id, id, metadata,
-                                                              std::move(batch)));
+  ASSIGN_OR_RETURN(const auto info,
+                   database_->UpdateMetadata(collection.id, id, metadata, std::move(batch)));
   ASSIGN_OR_RETURN(*response.mutable_document(), DocumentMessage(info));
   return response;
 }
 
-Result<v1::DeleteDocumentResponse> AppImpl::DeleteDocument(
-    const v1::DeleteDocumentRequest& request, const CallContext& /*context*/) {
+Result<v1::DeleteDocumentResponse> AppImpl::DeleteDocument(const v1::DeleteDocumentRequest& request,
+                                                           const CallContext& /*context*/) {
   const std::string bytes = request.SerializeAsString();
   ASSIGN_OR_RETURN(const auto former,
                    requests_->Find("DeleteDocument", request.request_id(), bytes));

@@ -12,8 +12,8 @@ namespace {
 
 // "all-MiniLM-L6-v2/" and "SmolLM2-135M-Instruct.Q4_1.gguf" give names without folder and ending.
 std::string NameFromPath(const std::filesystem::path& path) {
-  std::filesystem::path last = path.filename().empty() ? path.parent_path().filename()
-                                                       : path.filename();
+  std::filesystem::path last =
+      path.filename().empty() ? path.parent_path().filename() : path.filename();
   if (last.extension() == ".gguf") last = last.stem();
   return last.string();
 }
@@ -85,8 +85,8 @@ Result<llm::Manifest> AppImpl::PrepareModel(const v1::ImportModelRequest& reques
                    workers_->ImportModel(source, staging, !request.keep_type(), progress, context));
   llm::Manifest manifest;
   manifest.name = request.name().empty() ? NameFromPath(request.path()) : request.name();
-  manifest.kind = imported.kind == "embedding" ? llm::ModelKind::kEmbedding
-                                               : llm::ModelKind::kGenerator;
+  manifest.kind =
+      imported.kind == "embedding" ? llm::ModelKind::kEmbedding : llm::ModelKind::kGenerator;
   manifest.architecture = imported.architecture;
   manifest.storage_type = imported.storage_type;
   manifest.parameters = imported.parameters;
@@ -134,8 +134,7 @@ Status AppImpl::ImportModel(const v1::ImportModelRequest& request,
   RETURN_IF_ERROR(CheckSource(request, request.path()));
   ASSIGN_OR_RETURN(const std::filesystem::path staging, model_store_.NewStagingFolder());
   const StagingGuard guard(staging);
-  ASSIGN_OR_RETURN(const llm::Manifest manifest,
-                   PrepareModel(request, staging, write, context));
+  ASSIGN_OR_RETURN(const llm::Manifest manifest, PrepareModel(request, staging, write, context));
   RETURN_IF_ERROR(model_store_.Install(staging, manifest));
   bool is_default = request.make_default() || !model_store_.Default(manifest.kind).ok();
   if (is_default) RETURN_IF_ERROR(model_store_.SetDefault(manifest.kind, manifest.name));

@@ -16,8 +16,7 @@ namespace ragstone::services {
 class RequestLog {
  public:
   // Both must outlive the log.
-  RequestLog(index::Database* database, const Clock* clock)
-      : database_(database), clock_(clock) {}
+  RequestLog(index::Database* database, const Clock* clock) : database_(database), clock_(clock) {}
 
   // The serialised response of the first request with this id, or nothing. `request` is the
   // serialised request: another one under the same id is refused with INVALID_ARGUMENT

@@ -102,8 +102,7 @@ Result<std::vector<v1::Passage>> AppImpl::Passages(const Retrieval& retrieval) c
     passage.set_page(chunk.page_first);
     passage.set_page_end(chunk.page_last);
     if (chunk.line_first == 0) {
-      const auto page =
-          database_->GetPage(retrieval.collection.id, hit.document, chunk.page_first);
+      const auto page = database_->GetPage(retrieval.collection.id, hit.document, chunk.page_first);
       if (page.ok()) passage.set_page_label(ValidUtf8(page->label));
     }
     passage.set_line(chunk.line_first);

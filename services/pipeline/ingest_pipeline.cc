@@ -8,7 +8,8 @@ namespace ragstone::services {
 
 namespace {
 
-// What ends a worker by itself; anything else (a full disk, a cancelled job) says nothing of the input.
+// What ends a worker by itself; anything else (a full disk, a cancelled job) says nothing of the
+// input.
 bool EndedWorker(const Status& status) { return status.reason() == Reason::kWorkerCrashed; }
 
 }  // namespace

@@ -30,8 +30,8 @@ struct IngestProgress {
 // "queued", "parse", "embed", "commit" or "done".
 const char* StageName(IngestProgress::Stage stage);
 
-// The life of a document from its blob to its published version: parse, cut, embed, write. Thread-safe;
-// each call works on one document and overlaps parsing with embedding.
+// The life of a document from its blob to its published version: parse, cut, embed, write.
+// Thread-safe; each call works on one document and overlaps parsing with embedding.
 class IngestPipeline {
  public:
   // All must outlive the pipeline.
@@ -45,8 +45,8 @@ class IngestPipeline {
   };
   explicit IngestPipeline(const Parts& parts) : parts_(parts) {}
 
-  // Ingests the document of `job` and publishes it together with `also`, which is asked for when the
-  // numbers of pages and chunks are known. Input that ends the PDF worker twice is quarantined:
+  // Ingests the document of `job` and publishes it together with `also`, which is asked for when
+  // the numbers of pages and chunks are known. Input that ends the PDF worker twice is quarantined:
   // FAILED_PRECONDITION (QUARANTINED).
   Result<index::DocumentInfo> Run(
       const JobRecord& job, IngestProgress* progress, const CallContext& context,

@@ -9,9 +9,9 @@ namespace ragstone::services {
 
 namespace {
 
-constexpr size_t kPagesQueued = 64;       // parsed pages that wait for the embedder
-constexpr size_t kChunksPerWrite = 64;    // chunks embedded and written together
-constexpr size_t kWarningsMax = 20;       // kept with a document
+constexpr size_t kPagesQueued = 64;             // parsed pages that wait for the embedder
+constexpr size_t kChunksPerWrite = 64;          // chunks embedded and written together
+constexpr size_t kWarningsMax = 20;             // kept with a document
 constexpr uint32_t kTextBytesMax = 256u << 20;  // of a text file, which is one page
 
 index::PageRecord ToRecord(ingest::Page page, uint64_t text_begin) {

@@ -12,8 +12,8 @@
 
 namespace ragstone::services {
 
-// One attempt at one document. A thread parses into a bounded queue; the caller's thread cuts, embeds
-// and writes. Not thread-safe.
+// One attempt at one document. A thread parses into a bounded queue; the caller's thread cuts,
+// embeds and writes. Not thread-safe.
 class IngestRun {
  public:
   struct Input {

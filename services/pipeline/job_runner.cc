@@ -24,14 +24,15 @@ Status JobRunner::Start() {
   std::vector<std::string> rows;
   uint64_t finished = 0;
   JobId last = 0;
-  RETURN_IF_ERROR(parts_.database->Scan(
-      index::Table::kJobs, "", "", true, [&](std::string_view key, std::string_view) {
-        if (last == 0) {
-          for (const char byte : key) last = last << 8 | static_cast<uint8_t>(byte);
-        }
-        ++finished;
-        return true;
-      }));
+  RETURN_IF_ERROR(parts_.database->Scan(index::Table::kJobs, "", "", true,
+                                        [&](std::string_view key, std::string_view) {
+                                          if (last == 0) {
+                                            for (const char byte : key)
+                                              last = last << 8 | static_cast<uint8_t>(byte);
+                                          }
+                                          ++finished;
+                                          return true;
+                                        }));
   Status read;
   RETURN_IF_ERROR(parts_.database->Scan(
       index::Table::kJobQueue, "", "", false, [&](std::string_view key, std::string_view) {
@@ -245,13 +246,14 @@ void JobRunner::Prune() {
     finished_ -= drop;
   }
   index::Batch batch;
-  const Status status = parts_.database->Scan(
-      index::Table::kJobs, "", "", false, [&](std::string_view key, std::string_view value) {
-        const auto job = DecodeJob(value);
-        if (job.ok() && !IsFinished(job->state)) return true;
-        batch.Delete(index::Table::kJobs, key);
-        return --drop > 0;
-      });
+  const Status status = parts_.database->Scan(index::Table::kJobs, "", "", false,
+                                              [&](std::string_view key, std::string_view value) {
+                                                const auto job = DecodeJob(value);
+                                                if (job.ok() && !IsFinished(job->state))
+                                                  return true;
+                                                batch.Delete(index::Table::kJobs, key);
+                                                return --drop > 0;
+                                              });
   if (!status.ok()) return;
   const Status written = parts_.database->Write(std::move(batch));
   (void)written;  // they are dropped with the next ones

@@ -51,8 +51,8 @@ class JobRunner {
   // Reads the jobs that have not ended and starts working.
   Status Start();
 
-  // Gives the job an id and its document one (that of a queued job of the same source, if there is),
-  // and writes it with `also`: durable when it returns. RESOURCE_EXHAUSTED (QUEUE_FULL).
+  // Gives the job an id and its document one (that of a queued job of the same source, if there
+  // is), and writes it with `also`: durable when it returns. RESOURCE_EXHAUSTED (QUEUE_FULL).
   // `also` is called with the job as it is written.
   Result<JobRecord> Submit(JobRecord job,
                            const std::function<void(const JobRecord&, index::Batch*)>& also);

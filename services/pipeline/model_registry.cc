@@ -36,11 +36,11 @@ Result<std::vector<float>> EmbeddingModel::EmbedQuery(std::string_view query,
   std::vector<std::vector<int32_t>> ids(1);
   ids[0] = tokenizer_->Encode(manifest_.query_prefix + std::string(query));
   if (ids[0].size() > manifest_.context_tokens) {
-    return InvalidArgument(
-        Reason::kQueryTooLong,
-        "the question has " + std::to_string(ids[0].size()) + " tokens, the embedding model " +
-            manifest_.name + " takes " + std::to_string(manifest_.context_tokens) +
-            "; ask a shorter question");
+    return InvalidArgument(Reason::kQueryTooLong,
+                           "the question has " + std::to_string(ids[0].size()) +
+                               " tokens, the embedding model " + manifest_.name + " takes " +
+                               std::to_string(manifest_.context_tokens) +
+                               "; ask a shorter question");
   }
   return embedder_->Embed(ids, context);
 }
@@ -75,8 +75,9 @@ Result<llm::Manifest> ModelRegistry::EmbeddingManifest(std::string_view name) co
   ASSIGN_OR_RETURN(llm::Manifest manifest, store_->Get(name));
   if (manifest.kind != llm::ModelKind::kEmbedding) {
     return InvalidArgument(Reason::kModelUnsupported,
-                           "model " + manifest.name + " is a generator, an embedding model is "
-                           "needed; `ragstone model list` shows them");
+                           "model " + manifest.name +
+                               " is a generator, an embedding model is "
+                               "needed; `ragstone model list` shows them");
   }
   return manifest;
 }
@@ -130,8 +131,9 @@ Result<GeneratorModel> ModelRegistry::Generator() {
   }
   if (manifest.kind != llm::ModelKind::kGenerator) {
     return InvalidArgument(Reason::kModelUnsupported,
-                           "model " + manifest.name + " is an embedding model, a generator is "
-                           "needed; `ragstone model list` shows them");
+                           "model " + manifest.name +
+                               " is an embedding model, a generator is "
+                               "needed; `ragstone model list` shows them");
   }
   RETURN_IF_ERROR(store_->Verify(manifest));
   ASSIGN_OR_RETURN(llm::Generator * generator,
@@ -142,9 +144,8 @@ Result<GeneratorModel> ModelRegistry::Generator() {
 void ModelRegistry::Forget(std::string_view name) {
   workers_->StopModel(std::string(name));
   MutexLock lock(&mutex_);
-  std::erase_if(loaded_, [name](const auto& entry) {
-    return entry.second->manifest().name == name;
-  });
+  std::erase_if(loaded_,
+                [name](const auto& entry) { return entry.second->manifest().name == name; });
 }
 
 }  // namespace ragstone::services

@@ -1,18 +1,17 @@
 #include <utility>
 #include <vector>
 
+#include "ragstone/worker/v1/embedder.grpc.pb.h"
 #include "services/workers/model_rpc.h"
 #include "services/workers/model_services.h"
-
-#include "ragstone/worker/v1/embedder.grpc.pb.h"
 
 namespace ragstone::services {
 namespace {
 
 namespace worker = ::ragstone::worker::v1;
 
-// Callers wait in handler threads while the embedder orders their batches by size, so there are more
-// threads than cores: a question must reach the embedder although documents wait.
+// Callers wait in handler threads while the embedder orders their batches by size, so there are
+// more threads than cores: a question must reach the embedder although documents wait.
 constexpr size_t kThreads = 32;
 constexpr size_t kCallsMax = 256;
 

@@ -2,10 +2,9 @@
 #include <utility>
 #include <vector>
 
+#include "ragstone/worker/v1/generator.grpc.pb.h"
 #include "services/workers/model_rpc.h"
 #include "services/workers/model_services.h"
-
-#include "ragstone/worker/v1/generator.grpc.pb.h"
 
 namespace ragstone::services {
 namespace {

@@ -1,10 +1,9 @@
 #include <string>
 
 #include "llm/llama/importer.h"
+#include "ragstone/worker/v1/importer.grpc.pb.h"
 #include "services/workers/model_rpc.h"
 #include "services/workers/model_services.h"
-
-#include "ragstone/worker/v1/importer.grpc.pb.h"
 
 namespace ragstone::services {
 namespace {

@@ -3,6 +3,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <climits>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -56,9 +57,9 @@ Status Serve(const ModelWorkerOptions& options) {
   RETURN_IF_ERROR(TieToParent(options.parent));
   const std::vector<std::string> missing = llm::MissingFeatures(llm::CompiledTier());
   if (!missing.empty()) {
-    return FailedPrecondition(Reason::kModelUnsupported,
-                              "this processor lacks " + missing.front() + ", which tier " +
-                                  llm::CompiledTier() + " needs");
+    return FailedPrecondition(Reason::kModelUnsupported, "this processor lacks " + missing.front() +
+                                                             ", which tier " + llm::CompiledTier() +
+                                                             " needs");
   }
   ASSIGN_OR_RETURN(const std::unique_ptr<grpc::Service> service, NewService(options));
   grpc::ServerBuilder builder;
@@ -80,13 +81,18 @@ Status Serve(const ModelWorkerOptions& options) {
   return OkStatus();
 }
 
-// libgomp's threads spin for milliseconds between two steps of a graph before they sleep. That helps
-// only as long as nothing else wants the cores; beside an ingest it slowed generation down tenfold
-// here. libgomp reads its environment before main(), so the process starts itself once more.
+// libgomp's threads spin for milliseconds between two steps of a graph before they sleep. That
+// helps only as long as nothing else wants the cores; beside an ingest it slowed generation down
+// tenfold here. libgomp reads its environment before main(), so the process starts itself once
+// more.
 void StartAgainWithShortSpins(char** argv) {
   if (std::getenv("GOMP_SPINCOUNT") != nullptr || std::getenv("OMP_WAIT_POLICY") != nullptr) return;
   setenv("GOMP_SPINCOUNT", "1000", 1);
-  execv("/proc/self/exe", argv);
+  char path[PATH_MAX];
+  const ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
+  if (length <= 0) return;
+  path[length] = '\0';
+  execv(path, argv);
   // Without /proc the default does as well, only slower.
 }
 

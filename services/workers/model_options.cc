@@ -18,9 +18,9 @@ Status Required(const ModelWorkerOptions& options) {
   const bool serves =
       options.role == "embed" || options.role == "generate" || options.role == "import";
   if (!serves && options.role != "selftest") {
-    return InvalidArgument(Reason::kInvalidArgument,
-                           "--role is '" + options.role +
-                               "', it must be embed, generate, import or selftest");
+    return InvalidArgument(
+        Reason::kInvalidArgument,
+        "--role is '" + options.role + "', it must be embed, generate, import or selftest");
   }
   if (serves && options.socket.empty()) {
     return InvalidArgument(Reason::kInvalidArgument, "--socket is missing");
@@ -47,11 +47,16 @@ Result<ModelWorkerOptions> ParseModelWorkerOptions(int argc, char** argv) {
     return [field](std::string_view value) { return ParseNumber(value, field); };
   };
   const std::map<std::string_view, Setter> setters = {
-      {"--role", text(&options.role)},          {"--socket", text(&options.socket)},
-      {"--model", text(&options.model)},        {"--pooling", text(&options.pooling)},
-      {"--parent", number(&options.parent)},    {"--ready-fd", number(&options.ready_fd)},
-      {"--normalize", number(&normalize)},      {"--tokens-max", number(&options.tokens_max)},
-      {"--threads", number(&options.threads)},  {"--context", number(&options.context)},
+      {"--role", text(&options.role)},
+      {"--socket", text(&options.socket)},
+      {"--model", text(&options.model)},
+      {"--pooling", text(&options.pooling)},
+      {"--parent", number(&options.parent)},
+      {"--ready-fd", number(&options.ready_fd)},
+      {"--normalize", number(&normalize)},
+      {"--tokens-max", number(&options.tokens_max)},
+      {"--threads", number(&options.threads)},
+      {"--context", number(&options.context)},
       {"--gpu-layers", number(&options.gpu_layers)},
   };
   for (int i = 1; i < argc; i += 2) {

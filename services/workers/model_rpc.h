@@ -64,8 +64,8 @@ inline CallContext ContextOf(const grpc::CallbackServerContext& context,
 }
 
 inline grpc::Status TooManyCalls() {
-  return ToGrpcStatus(ResourceExhausted(Reason::kQueueFull,
-                                        "the worker has too many calls; try again later"));
+  return ToGrpcStatus(
+      ResourceExhausted(Reason::kQueueFull, "the worker has too many calls; try again later"));
 }
 
 // A call with one answer. `handler` runs on a handler thread; the object deletes itself.
@@ -92,8 +92,8 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   std::shared_ptr<CancelFlag> flag_ = std::make_shared<CancelFlag>();
 };
 
-// A call with a stream of answers. The handler writes from its handler thread; each Write waits until
-// gRPC has taken the message, which bounds what is held.
+// A call with a stream of answers. The handler writes from its handler thread; each Write waits
+// until gRPC has taken the message, which bounds what is held.
 template <typename Response>
 class StreamCall final : public grpc::ServerWriteReactor<Response> {
  public:

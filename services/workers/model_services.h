@@ -16,15 +16,15 @@
 
 namespace ragstone::services {
 
-// The three services of ragstone.worker.v1 that a model worker can offer. Each lives until the server
-// that it is registered with has been shut down.
+// The three services of ragstone.worker.v1 that a model worker can offer. Each lives until the
+// server that it is registered with has been shut down.
 
 std::unique_ptr<grpc::Service> NewEmbedderService(std::unique_ptr<llm::Embedder> embedder);
 std::unique_ptr<grpc::Service> NewGeneratorService(std::unique_ptr<llm::Generator> generator);
 std::unique_ptr<grpc::Service> NewImporterService();
 
-// For tests of crash recovery: if the environment variable RAGSTONE_TEST_FAULT_FILE names an existing
-// file, removes it and raises SIGSEGV. Called in the middle of every request.
+// For tests of crash recovery: if the environment variable RAGSTONE_TEST_FAULT_FILE names an
+// existing file, removes it and raises SIGSEGV. Called in the middle of every request.
 void MaybeCrashForTest();
 
 }  // namespace ragstone::services

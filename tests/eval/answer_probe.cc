@@ -3,8 +3,8 @@
 //   {"id", "question", "passages": [{"text", "heading", "vector_score", "document", "ordinal"}]}
 // and prints {"id", "answered", "confidence", "short_answer", "answer", "signals", "citations",
 // "timings_ms"}; with --evidence it asks no generator and prints the selected sentences and their
-// signals. --corpus names a file with one JSON string per line: the texts that word rarity is counted
-// in. The workers are ragstone-model processes that listen on Unix sockets.
+// signals. --corpus names a file with one JSON string per line: the texts that word rarity is
+// counted in. The workers are ragstone-model processes that listen on Unix sockets.
 #include <grpcpp/grpcpp.h>
 
 #include <cmath>
@@ -88,10 +88,10 @@ class SocketGenerator : public llm::Generator {
         continue;
       }
       const auto& done = event.done();
-      result = {done.finish_reason(),  done.prompt_tokens(), done.reused_tokens(),
-                done.generated_tokens(), done.prompt_ms(),     done.generate_ms(),
-                done.logprob(),        done.span_source(),   done.span_begin(),
-                done.span_end(),       done.alternative_logprob()};
+      result = {done.finish_reason(),    done.prompt_tokens(),      done.reused_tokens(),
+                done.generated_tokens(), done.prompt_ms(),          done.generate_ms(),
+                done.logprob(),          done.span_source(),        done.span_begin(),
+                done.span_end(),         done.alternative_logprob()};
     }
     RETURN_IF_ERROR(FromGrpc(reader->Finish()));
     return result;
@@ -209,9 +209,8 @@ Result<Json> AnswerOf(const Json& request, const llm::AnswerServices& services) 
   const auto passages = PassagesOf(request);
   llm::AnswerOptions options;
   options.confidence_min = 0;  // the caller compares confidences itself
-  ASSIGN_OR_RETURN(const auto answer,
-                   llm::Answer(request.at("question").get<std::string>(), passages, options,
-                               services, {}, CallContext()));
+  ASSIGN_OR_RETURN(const auto answer, llm::Answer(request.at("question").get<std::string>(),
+                                                  passages, options, services, {}, CallContext()));
   Json citations = Json::array();
   for (const auto& c : answer.citations) {
     citations.push_back({{"n", c.n}, {"passage", c.passage}, {"begin", c.begin}, {"end", c.end}});
@@ -241,17 +240,19 @@ int Run(const std::map<std::string, std::string>& options, bool evidence_only) {
 
   llm::AnswerServices services;
   services.generator = generator.get();
-  services.embed = [&](const std::vector<std::string>& texts, bool) { return embedder.Embed(texts); };
+  services.embed = [&](const std::vector<std::string>& texts, bool) {
+    return embedder.Embed(texts);
+  };
   services.term_weights = [&](std::string_view text) { return rarity.Weights(text); };
   services.sentences = [](std::string_view text) {
     std::vector<std::pair<size_t, size_t>> ranges;
-    for (const auto& s : ragstone::ingest::SplitSentences(text)) ranges.emplace_back(s.begin, s.end);
+    for (const auto& s : ragstone::ingest::SplitSentences(text))
+      ranges.emplace_back(s.begin, s.end);
     return ranges;
   };
   for (std::string line; std::getline(std::cin, line);) {
     const Json request = Json::parse(line);
-    const auto result =
-        evidence_only ? EvidenceOf(request, services) : AnswerOf(request, services);
+    const auto result = evidence_only ? EvidenceOf(request, services) : AnswerOf(request, services);
     if (!result.ok()) {
       std::cerr << "answer_probe: " << result.status().ToString() << "\n";
       return 1;

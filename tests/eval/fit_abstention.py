@@ -2,30 +2,31 @@
 """Fits the two tables of llm/answer: sentence weights (evidence.cc) and confidence (confidence.cc).
 
 Data come from tests/eval/answer_probe, which runs the real code; see its first lines. Questions of
-which the passages hold the answer are positive; the same kind of questions asked of passages from
-other articles are negative. SQuAD v1.1 dev is the source of the committed numbers.
+which the passages hold the answer are positive. Negative are the same questions asked of passages
+from other articles ("un-") and of passages of the right article without the right paragraph
+("hard-", left out of the fit where the best three sentences hold the answer after all).
 
-    prepare:    fit_abstention.py prepare --squad dev.json --tokenizer FOLDER --embedder unix:PATH \\
-                    --out FOLDER [--articles 10] [--questions 300] [--seed 7]
-    sentences:  answer_probe ... --evidence < OUT/answerable.jsonl > evidence.jsonl
-                fit_abstention.py sentences --questions OUT/answerable.jsonl --results evidence.jsonl
-    confidence: answer_probe ... --generator unix:PATH < OUT/both.jsonl > answers.jsonl
-                fit_abstention.py confidence --results answers.jsonl
+    fit_abstention.py prepare --squad dev.json --tokenizer FOLDER --embedder unix:PATH --out OUT
+    answer_probe --evidence ... --corpus OUT/corpus.jsonl < OUT/questions.jsonl > evidence.jsonl
+    fit_abstention.py sentences --questions OUT/questions.jsonl --evidence evidence.jsonl
+    answer_probe --generator unix:PATH ... < OUT/questions.jsonl > answers.jsonl
+    fit_abstention.py confidence --questions OUT/questions.jsonl --evidence evidence.jsonl \\
+        [--answers answers.jsonl]
 
-`prepare` needs numpy, tokenizers, grpcio and grpcio-tools with the modules of proto/ragstone/worker/v1
-generated into the Python path. Ids of questions without an answer begin with "un-".
+`prepare` needs numpy, tokenizers, grpcio and the Python modules of proto/ragstone/worker/v1 (made
+by grpcio-tools) in the Python path.
 """
 
 import argparse
 import json
 import random
+import re
 
 import numpy as np
 
 SENTENCE = ["cosine", "coverage", "near_coverage", "of_kind", "passage_score", "rank"]
-WEAK = ["sentence_cosine", "passage_cosine", "coverage", "passage_coverage", "chosen_cosine",
-        "chosen_near_coverage", "of_kind", "span_logprob", "refusal_margin"]
-EVIDENCE_ONLY = WEAK[:-2]
+CONFIDENCE = ["sentence_cosine", "chosen_cosine", "chosen_coverage", "chosen_near_coverage"]
+MODEL = ["span_logprob", "refusal_margin"]
 
 
 def lines(path):
@@ -62,7 +63,8 @@ def prepare(options):
     for article in rng.sample(range(len(data)), options.articles):
         for paragraph in data[article]["paragraphs"]:
             for q in paragraph["qas"]:
-                questions.append((article, q["id"], q["question"], [a["text"] for a in q["answers"]]))
+                questions.append((article, q["id"], q["question"],
+                                  [a["text"] for a in q["answers"]], len(paragraphs)))
             paragraphs.append((article, paragraph["context"]))
     questions = rng.sample(questions, options.questions)
     embed = embedder(options.embedder, options.tokenizer)
@@ -73,17 +75,16 @@ def prepare(options):
         return [{"text": paragraphs[j][1], "vector_score": float(row[j]),
                  "document": paragraphs[j][0], "ordinal": int(j)} for j in best]
 
-    answerable, both = [], []
-    for row, (article, name, question, answers) in zip(scores, questions):
-        asked = {"id": name, "question": question, "answers": answers,
-                 "passages": passages(row, lambda j: True)}
-        answerable.append(asked)
-        both += [asked, {**asked, "id": "un-" + name,
-                         "passages": passages(row, lambda j: paragraphs[j][0] != article)}]
-    for name, items in (("corpus", [p[1] for p in paragraphs]), ("answerable", answerable),
-                        ("both", both)):
-        with open(f"{options.out}/{name}.jsonl", "w", encoding="utf-8") as file:
-            file.writelines(json.dumps(item) + "\n" for item in items)
+    with open(options.out + "/questions.jsonl", "w", encoding="utf-8") as file:
+        for row, (article, name, question, answers, right) in zip(scores, questions):
+            for prefix, allowed in (("", lambda j: True),
+                                    ("un-", lambda j: paragraphs[j][0] != article),
+                                    ("hard-", lambda j: j != right)):
+                file.write(json.dumps({"id": prefix + name, "question": question,
+                                       "answers": answers,
+                                       "passages": passages(row, allowed)}) + "\n")
+    with open(options.out + "/corpus.jsonl", "w", encoding="utf-8") as file:
+        file.writelines(json.dumps(text) + "\n" for _, text in paragraphs)
 
 
 def fit_softmax(data, rounds=800):
@@ -100,10 +101,17 @@ def fit_softmax(data, rounds=800):
     return weights
 
 
+def kind_of(name):
+    """"": answerable; else the prefix of a question without an answer."""
+    return next((prefix for prefix in ("un-", "hard-") if name.startswith(prefix)), "")
+
+
 def sentences(options):
     answers = {q["id"]: q["answers"] for q in lines(options.questions)}
     data = []
-    for result in lines(options.results):
+    for result in lines(options.evidence):
+        if kind_of(result["id"]):
+            continue
         x = np.array([[s[name] for name in SENTENCE] for s in result["sentences"]])
         right = np.array([any(a in s["text"] for a in answers[result["id"]])
                           for s in result["sentences"]])
@@ -121,14 +129,16 @@ def sentences(options):
         print(f"  {name:24} {weight:6.2f}")
 
 
-def fit_logistic(x, y, ridge=0.5, rounds=60):
+def fit_logistic(x, y, offset=0.0, ridge=0.5, rounds=60):
+    """Weights of a logistic model in which both classes weigh the same."""
+    share = np.where(y == 1, 0.5 / max(y.sum(), 1), 0.5 / max((1 - y).sum(), 1)) * len(y)
     weights = np.zeros(x.shape[1])
     penalty = np.full(x.shape[1], ridge)
     penalty[0] = 0
     for _ in range(rounds):
-        p = 1 / (1 + np.exp(-(x @ weights)))
-        hessian = (x.T * (p * (1 - p))) @ x + np.diag(penalty) + 1e-6 * np.eye(len(weights))
-        weights += np.linalg.solve(hessian, x.T @ (y - p) - penalty * weights)
+        p = 1 / (1 + np.exp(-(x @ weights + offset)))
+        hessian = (x.T * (share * p * (1 - p))) @ x + np.diag(penalty) + 1e-6 * np.eye(len(weights))
+        weights += np.linalg.solve(hessian, x.T @ (share * (y - p)) - penalty * weights)
     return weights
 
 
@@ -140,25 +150,67 @@ def auc(scores, y):
     return (ranks[y == 1].sum() - positive * (positive + 1) / 2) / (positive * (len(y) - positive))
 
 
+def normal(text):
+    return " ".join(re.sub(r"[^\w\s]|\b(a|an|the)\b", " ", text.lower()).split())
+
+
+def evidence_signals(result):
+    found = sorted(result["sentences"], key=lambda s: -s["score"])
+    if not found:
+        return [0.0] * len(CONFIDENCE)
+    return [max(s["cosine"] for s in found), found[0]["cosine"], found[0]["coverage"],
+            found[0]["near_coverage"]]
+
+
+def report(title, scores, kinds):
+    y = (kinds == "").astype(int)
+    print(f"{title}: {len(y)} questions, {y.sum()} answerable; five-fold AUC {auc(scores, y):.3f}, "
+          f"against hard- {auc(scores[kinds != 'un-'], y[kinds != 'un-']):.3f}")
+    for threshold in (0.3, 0.4, 0.5, 0.6, 0.7):
+        print(f"  at {threshold}: answered {np.mean(scores[kinds == ''] >= threshold):.3f} of the "
+              f"answerable, {np.mean(scores[kinds == 'un-'] >= threshold):.3f} of un-, "
+              f"{np.mean(scores[kinds == 'hard-'] >= threshold):.3f} of hard-")
+
+
+def cross_validate(x, kinds, offset):
+    y = (kinds == "").astype(int)
+    scores = np.zeros(len(y))
+    folds = np.arange(len(y)) % 5
+    for fold in range(5):
+        use = folds != fold
+        weights = fit_logistic(x[use], y[use], offset[use])
+        scores[~use] = 1 / (1 + np.exp(-(x[~use] @ weights + offset[~use])))
+    return scores, fit_logistic(x, y, offset)
+
+
 def confidence(options):
-    results = [r for path in options.results for r in lines(path)]
-    results = [r for r in results if r["signals"]]
-    y = np.array([0 if r["id"].startswith("un-") else 1 for r in results])
-    group = np.array([sum(r["id"].removeprefix("un-").encode()) % 5 for r in results])
-    for title, names in (("kWeak", WEAK), ("kEvidenceOnly", EVIDENCE_ONLY)):
-        x = np.array([[1.0] + [r["signals"][n] for n in names] for r in results])
-        scores = np.zeros(len(y))
-        for fold in range(5):  # a question and its counterpart are in the same fold
-            weights = fit_logistic(x[group != fold], y[group != fold])
-            scores[group == fold] = 1 / (1 + np.exp(-(x[group == fold] @ weights)))
-        print(f"{title}: {len(y)} questions, {y.sum()} answerable; five-fold AUC {auc(scores, y):.3f}")
-        for threshold in (0.3, 0.4, 0.5, 0.6, 0.7):
-            print(f"  at {threshold}: answered {np.mean(scores[y == 1] >= threshold):.3f} of the "
-                  f"answerable, {np.mean(scores[y == 0] >= threshold):.3f} of the unanswerable")
-        for name, weight in zip(["bias"] + names, fit_logistic(x, y)):
-            print(f"  {name:24} {weight:6.2f}")
-        for i, name in enumerate(names, 1):
-            print(f"  alone: {name:24} AUC {auc(x[:, i], y):.3f}")
+    answers = {q["id"]: q["answers"] for q in lines(options.questions)}
+    kept = []
+    for result in lines(options.evidence):
+        best = sorted(result["sentences"], key=lambda s: -s["score"])[:3]
+        noise = kind_of(result["id"]) == "hard-" and any(
+            normal(a) in normal(s["text"]) for a in answers[result["id"]] for s in best)
+        if not noise:
+            kept.append(result)
+    kinds = np.array([kind_of(r["id"]) for r in kept])
+    x = np.array([[1.0] + evidence_signals(r) for r in kept])
+    scores, table = cross_validate(x, kinds, np.zeros(len(kept)))
+    report("evidence alone", scores, kinds)
+    for name, weight in zip(["bias"] + CONFIDENCE, table):
+        print(f"  {name:24} {weight:6.2f}")
+    if not options.answers:
+        return
+    # What the model's own certainty adds to the evidence, whose weights stay as they are.
+    known = {r["id"] for r in kept}
+    asked = [r for r in lines(options.answers) if r["id"] in known]
+    kinds = np.array([kind_of(r["id"]) for r in asked])
+    evidence = np.array([[1.0] + [r["signals"][n] for n in CONFIDENCE] for r in asked])
+    x = np.array([[1.0] + [r["signals"][n] for n in MODEL] for r in asked])
+    scores, added = cross_validate(x, kinds, evidence @ table)
+    report("evidence of the same questions", 1 / (1 + np.exp(-(evidence @ table))), kinds)
+    report("with the model", scores, kinds)
+    for name, weight in zip(["bias (added)"] + MODEL, added):
+        print(f"  {name:24} {weight:6.2f}")
 
 
 def main():
@@ -172,13 +224,12 @@ def main():
     step.add_argument("--questions", type=int, default=300)
     step.add_argument("--seed", type=int, default=7)
     step.set_defaults(run=prepare)
-    step = steps.add_parser("sentences")
-    step.add_argument("--questions", required=True)
-    step.add_argument("--results", required=True)
-    step.set_defaults(run=sentences)
-    step = steps.add_parser("confidence")
-    step.add_argument("--results", nargs="+", required=True)
-    step.set_defaults(run=confidence)
+    for name, run in (("sentences", sentences), ("confidence", confidence)):
+        step = steps.add_parser(name)
+        step.add_argument("--questions", required=True)
+        step.add_argument("--evidence", required=True)
+        step.add_argument("--answers")
+        step.set_defaults(run=run)
     options = parser.parse_args()
     options.run(options)
 

@@ -5,7 +5,8 @@
     python3 tests/eval/tokenizer_check.py --dump build/release/bin/tokenizer_dump \\
         --model FOLDER [--texts FILE.json ...] [--fuzz 20000] [--seed 1] [--speed]
 
-FOLDER holds tokenizer.json. Each FILE is any JSON; all strings of ten or more bytes in it are compared.
+FOLDER holds tokenizer.json. Each FILE is any JSON; all strings of ten or more bytes in it are
+compared.
 Fuzzed strings mix random code points, marks, controls, emoji with joiners, CJK, Hangul and special
 tokens. Exits with 1 and the first differing strings if any differ.
 """
@@ -28,8 +29,9 @@ ALPHABETS = [
     (0x1B000, 0x1B2FF), (0x1D100, 0x1D7FF), (0x1E800, 0x1E95F), (0x1F000, 0x1FAFF),
     (0x20000, 0x323AF), (0xE0000, 0xE01EF), (0x0, 0x10FFFF),
 ]
-PIECES = ["\u200d", "\ufe0f", "\u0301", "\u0345", "\u0334", "\u302e", " ", " ", "a", "The ", "[CLS]", "[SEP]",
-          "[MASK]", "[UNK]", "[PAD]", "[mask]", "##ing", "İ", "ß", "ς", "\U0001f468\u200d\U0001f469",
+PIECES = ["\u200d", "\ufe0f", "\u0301", "\u0345", "\u0334", "\u302e", " ", " ", "a", "The ",
+          "[CLS]", "[SEP]", "[MASK]", "[UNK]", "[PAD]", "[mask]", "##ing", "İ", "ß", "ς",
+          "\U0001f468\u200d\U0001f469",
           "x" * 99, "x" * 101, "é", "e\u0301", "한국", "\u1100\u1161\u11a8", "中文"]
 
 

@@ -1,6 +1,7 @@
-// Prints the token ids of texts: `tokenizer_dump FOLDER` reads one JSON string per line and prints its
-// ids on one line; `tokenizer_dump FOLDER --speed` counts the tokens of the whole input, taken as plain
-// text lines, and prints megabytes per second of processor time. Used by tokenizer_check.py.
+// Prints the token ids of texts: `tokenizer_dump FOLDER` reads one JSON string per line and prints
+// its ids on one line; `tokenizer_dump FOLDER --speed` counts the tokens of the whole input, taken
+// as plain text lines, and prints megabytes per second of processor time. Used by
+// tokenizer_check.py.
 #include <cstdio>
 #include <ctime>
 #include <iostream>

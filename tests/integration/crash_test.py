@@ -1,5 +1,8 @@
-"""kill -9 of the server at random moments while a folder is added: what was acknowledged is whole and
-searchable after the restart, nothing is half there or doubled, and the jobs are resumed."""
+"""kill -9 of the server at random moments while a folder is added.
+
+What was acknowledged is whole and searchable after the restart, nothing is half there or doubled,
+and the jobs are resumed.
+"""
 
 import subprocess
 import unittest

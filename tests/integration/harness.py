@@ -20,7 +20,7 @@ LONG = bool(os.environ.get("RAGSTONE_TEST_LONG"))
 
 
 def seeded_random():
-    """A generator whose seed is printed, so that a failure can be repeated with RAGSTONE_TEST_SEED."""
+    """A generator whose seed is printed; RAGSTONE_TEST_SEED repeats a failure."""
     seed = int(os.environ.get("RAGSTONE_TEST_SEED", "0")) or random.randrange(1, 1 << 30)
     print(f"seed {seed}", flush=True)
     return random.Random(seed)

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""The example client of deploy/python against the real server: the same passages as from the command
-line with and without a server, answers with citations, refusal without the token.
+"""The example client of deploy/python against the real server: the same passages as from the
+command line with and without a server, answers with citations, refusal without the token.
 
+With models it covers model_main.cc and model_import_service.cc, which import and serve them.
 Runs on fakes, or on the models in $RAGSTONE_CLIENT_MODELS. The client's virtual environment is
 $RAGSTONE_VENV; without it the test is skipped.
 """

@@ -237,6 +237,8 @@ Result<ModelWorkerOptions> ParseOptions(int argc, char** argv) {
 }
 
 int Main(int argc, char** argv) {
+  // Sanitizers would turn the signal, which tests look for, into an exit code.
+  std::signal(SIGSEGV, SIG_DFL);
   const Result<ModelWorkerOptions> options = ParseOptions(argc, argv);
   if (options.ok() && options->role == "selftest") return 0;
   const Status status = options.ok() ? Serve(*options) : options.status();

@@ -14,8 +14,8 @@ namespace ragstone::testing {
 
 inline constexpr uint32_t kFakeDimensions = 64;
 
-// Vectors from hashed runs of three token ids: equal texts get equal vectors, texts that share words
-// similar ones. Deterministic and thread-safe.
+// Vectors from hashed runs of three token ids: equal texts get equal vectors, texts that share
+// words similar ones. Deterministic and thread-safe.
 class FakeEmbedder : public llm::Embedder {
  public:
   Result<llm::EmbedderInfo> Info(const CallContext& context) override;

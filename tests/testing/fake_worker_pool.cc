@@ -44,9 +44,7 @@ ingest::Page MakePage(uint32_t number, std::string_view text) {
   return page;
 }
 
-Status Crash() {
-  return Unavailable(Reason::kWorkerCrashed, "the PDF worker ended: signal 11");
-}
+Status Crash() { return Unavailable(Reason::kWorkerCrashed, "the PDF worker ended: signal 11"); }
 
 void Must(const Status& status) { CHECK(status.ok()); }
 
@@ -145,15 +143,14 @@ std::string FakeTokenizerJson() {
                         {"strip_accents", nullptr},
                         {"lowercase", true}};
   json["pre_tokenizer"] = {{"type", "BertPreTokenizer"}};
-  json["post_processor"] = {
-      {"type", "TemplateProcessing"},
-      {"single",
-       {{{"SpecialToken", {{"id", "[CLS]"}, {"type_id", 0}}}},
-        {{"Sequence", {{"id", "A"}, {"type_id", 0}}}},
-        {{"SpecialToken", {{"id", "[SEP]"}, {"type_id", 0}}}}}},
-      {"special_tokens",
-       {{"[CLS]", {{"id", "[CLS]"}, {"ids", {2}}, {"tokens", {"[CLS]"}}}},
-        {"[SEP]", {{"id", "[SEP]"}, {"ids", {3}}, {"tokens", {"[SEP]"}}}}}}};
+  json["post_processor"] = {{"type", "TemplateProcessing"},
+                            {"single",
+                             {{{"SpecialToken", {{"id", "[CLS]"}, {"type_id", 0}}}},
+                              {{"Sequence", {{"id", "A"}, {"type_id", 0}}}},
+                              {{"SpecialToken", {{"id", "[SEP]"}, {"type_id", 0}}}}}},
+                            {"special_tokens",
+                             {{"[CLS]", {{"id", "[CLS]"}, {"ids", {2}}, {"tokens", {"[CLS]"}}}},
+                              {"[SEP]", {{"id", "[SEP]"}, {"ids", {3}}, {"tokens", {"[SEP]"}}}}}}};
   json["added_tokens"] = nlohmann::json::array();
   json["model"] = {{"type", "WordPiece"},
                    {"unk_token", "[UNK]"},

@@ -18,7 +18,8 @@ def check(tree):
             continue
         name = path.rsplit("/", 1)[1]
         stem = name.rsplit(".", 1)[0]
-        if f"{stem}_test.cc" in names or name in named_files:
+        folder = path.split("/")[-2] if "/" in path else ""
+        if {f"{stem}_test.cc", f"{folder}_{stem}_test.cc"} & names or name in named_files:
             continue
         if any(path == other or path.endswith("/" + other) for other in named if "/" in other):
             continue

@@ -18,7 +18,13 @@ TEST(BertNormalizer, LowersAsciiAndTurnsWhiteSpaceIntoSpaces) {
 }
 
 TEST(BertNormalizer, RemovesControlCharacters) {
-  EXPECT_EQ(Normal(std::string_view("a\0b\x07" "c\x7F" "d\xEF\xBB\xBF" "e\xE2\x80\x8D" "f", 16)), "abcdef");
+  EXPECT_EQ(Normal(std::string_view("a\0b\x07"
+                                    "c\x7F"
+                                    "d\xEF\xBB\xBF"
+                                    "e\xE2\x80\x8D"
+                                    "f",
+                                    16)),
+            "abcdef");
 }
 
 TEST(BertNormalizer, StripsAccentsHoweverTheyAreWritten) {
@@ -49,14 +55,19 @@ TEST(BertNormalizer, StripsTheDotOfTheTurkishCapitalBeforeLowering) {
 TEST(BertNormalizer, LowersSigmaWithoutRegardToItsPlace) { EXPECT_EQ(Normal("ΟΔΟΣ"), "οδοσ"); }
 
 TEST(BertNormalizer, ReordersMarksThatItKeeps) {
-  // U+302E (class 224) is no Mn in the tables it follows if kept; whatever is kept is ordered by class,
-  // so two orders of the same marks give the same text.
-  const std::string a = Normal("a\xE3\x80\xAE\xF0\x9D\x85\xA5"), b = Normal("a\xF0\x9D\x85\xA5\xE3\x80\xAE");
+  // U+302E (class 224) is no Mn in the tables it follows if kept; whatever is kept is ordered by
+  // class, so two orders of the same marks give the same text.
+  const std::string a = Normal("a\xE3\x80\xAE\xF0\x9D\x85\xA5"),
+                    b = Normal("a\xF0\x9D\x85\xA5\xE3\x80\xAE");
   EXPECT_EQ(a, b);
 }
 
 TEST(BertNormalizer, ReadsInvalidUtf8AsReplacementWhichCleaningRemoves) {
-  EXPECT_EQ(Normal("a\xFF" "b\xE2\x82" "c\xED\xA0\x80" "d\xF5"), "abcd");
+  EXPECT_EQ(Normal("a\xFF"
+                   "b\xE2\x82"
+                   "c\xED\xA0\x80"
+                   "d\xF5"),
+            "abcd");
   BertNormalizerOptions options;
   options.clean_text = false;
   EXPECT_EQ(Normal("a\xE2\x82", options), "a\xEF\xBF\xBD");

@@ -48,8 +48,12 @@ Writer Header(uint64_t tensors, uint64_t keys, uint32_t version = 3) {
 
 Writer& Tensor(Writer& writer, const std::string& name, uint64_t columns, uint32_t type,
                uint64_t offset) {
-  return writer.Text(name).Number<uint32_t>(2).Number<uint64_t>(columns).Number<uint64_t>(2)
-      .Number<uint32_t>(type).Number<uint64_t>(offset);
+  return writer.Text(name)
+      .Number<uint32_t>(2)
+      .Number<uint64_t>(columns)
+      .Number<uint64_t>(2)
+      .Number<uint32_t>(type)
+      .Number<uint64_t>(offset);
 }
 
 std::string GoodFile() {
@@ -58,8 +62,8 @@ std::string GoodFile() {
   writer.Text("llama.block_count").Number<uint32_t>(4).Number<uint32_t>(2);
   writer.Text("tokens").Number<uint32_t>(9).Number<uint32_t>(8).Number<uint64_t>(2).Text("a").Text(
       "b");
-  Tensor(writer, "x", 32, 8, 0);    // Q8_0: 2 blocks of 34 bytes
-  Tensor(writer, "y", 8, 0, 96);    // F32: 64 bytes
+  Tensor(writer, "x", 32, 8, 0);  // Q8_0: 2 blocks of 34 bytes
+  Tensor(writer, "y", 8, 0, 96);  // F32: 64 bytes
   return writer.Padded(160);
 }
 

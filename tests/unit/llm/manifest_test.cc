@@ -56,11 +56,21 @@ TEST(ManifestTest, EveryMissingFieldIsNamed) {
 TEST(ManifestTest, WrongValuesAreNamed) {
   const auto json = nlohmann::json::parse(ManifestToJson(FullManifest()));
   const std::pair<const char*, nlohmann::json> wrong[] = {
-      {"format", 2},          {"kind", "reranker"},      {"sha256", "abc"},
-      {"bytes", -1},          {"bytes", 1.5},            {"dimensions", 5000000000},
-      {"dimensions", 0},      {"context_tokens", 0},     {"pooling", "max"},
-      {"file", "../model"},   {"file", ""},              {"normalize", "yes"},
-      {"name", 7},            {"measurements", {1, 2}},  {"tokenizer_sha256", ""},
+      {"format", 2},
+      {"kind", "reranker"},
+      {"sha256", "abc"},
+      {"bytes", -1},
+      {"bytes", 1.5},
+      {"dimensions", 5000000000},
+      {"dimensions", 0},
+      {"context_tokens", 0},
+      {"pooling", "max"},
+      {"file", "../model"},
+      {"file", ""},
+      {"normalize", "yes"},
+      {"name", 7},
+      {"measurements", {1, 2}},
+      {"tokenizer_sha256", ""},
   };
   for (const auto& [key, value] : wrong) {
     nlohmann::json changed = json;

@@ -104,8 +104,7 @@ TEST_F(ModelStoreTest, TheDefaultIsRememberedUntilItsModelIsRemoved) {
   InstallModel("second");
   ASSERT_TRUE(store_.SetDefault(ModelKind::kEmbedding, "first").ok());
   EXPECT_EQ(ModelStore(store_.dir()).Default(ModelKind::kEmbedding)->name, "first");
-  EXPECT_EQ(store_.SetDefault(ModelKind::kGenerator, "first").code(),
-            StatusCode::kInvalidArgument);
+  EXPECT_EQ(store_.SetDefault(ModelKind::kGenerator, "first").code(), StatusCode::kInvalidArgument);
   EXPECT_EQ(store_.SetDefault(ModelKind::kEmbedding, "third").reason(), Reason::kModelNotFound);
   ASSERT_TRUE(store_.Remove("second").ok());
   EXPECT_TRUE(store_.Default(ModelKind::kEmbedding).ok());

@@ -30,8 +30,8 @@ const char kHeader[] =
     R"("c":{"dtype":"BF16","shape":[2],"data_offsets":[22,26]}})";
 
 std::string GoodFile() {
-  const std::string halves("\x00\x3C\x00\xC0\x01\x00", 6);   // 1, -2, the smallest subnormal
-  const std::string brains("\x80\x3F\x20\xC1", 4);           // 1, -10
+  const std::string halves("\x00\x3C\x00\xC0\x01\x00", 6);  // 1, -2, the smallest subnormal
+  const std::string brains("\x80\x3F\x20\xC1", 4);          // 1, -10
   return File(kHeader, Floats({1, 2, 3, 4}) + halves + brains);
 }
 
@@ -56,8 +56,8 @@ TEST(SafetensorsTest, HalvesOfEveryExponentAreExact) {
     tensor.bytes = bytes;
     const double mantissa = (bits & 0x3FF) / 1024.0;
     const int exponent = static_cast<int>(bits >> 10);
-    const double value = exponent == 0 ? std::ldexp(mantissa, -14)
-                                       : std::ldexp(1 + mantissa, exponent - 15);
+    const double value =
+        exponent == 0 ? std::ldexp(mantissa, -14) : std::ldexp(1 + mantissa, exponent - 15);
     EXPECT_EQ((*TensorToFloats(tensor))[0], static_cast<float>(value)) << bits;
   }
 }

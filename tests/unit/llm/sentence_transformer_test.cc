@@ -29,8 +29,8 @@ class SentenceTransformerTest : public ::testing::Test {
   }
 
   static Json Config() {
-    return {{"model_type", "bert"},       {"hidden_act", "gelu"},  {"num_hidden_layers", 1},
-            {"num_attention_heads", 2},   {"hidden_size", 8},      {"intermediate_size", 16},
+    return {{"model_type", "bert"},          {"hidden_act", "gelu"}, {"num_hidden_layers", 1},
+            {"num_attention_heads", 2},      {"hidden_size", 8},     {"intermediate_size", 16},
             {"max_position_embeddings", 32}, {"type_vocab_size", 2}, {"vocab_size", 8},
             {"layer_norm_eps", 1e-12}};
   }
@@ -76,9 +76,9 @@ TEST_F(SentenceTransformerTest, WithoutALimitThePositionsAreTheLimit) {
 }
 
 TEST_F(SentenceTransformerTest, WhatIsNotBertIsUnsupportedAndNamed) {
-  const std::pair<const char*, Json> wrong[] = {
-      {"model_type", "xlm-roberta"}, {"hidden_act", "relu"},
-      {"position_embedding_type", "relative_key"}};
+  const std::pair<const char*, Json> wrong[] = {{"model_type", "xlm-roberta"},
+                                                {"hidden_act", "relu"},
+                                                {"position_embedding_type", "relative_key"}};
   for (const auto& [key, value] : wrong) {
     Json config = Config();
     config[key] = value;

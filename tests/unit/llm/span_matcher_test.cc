@@ -32,8 +32,7 @@ TEST(SpanMatcherTest, SpansBeginAndEndAtWords) {
 
 TEST(SpanMatcherTest, SpansHaveAtMostTheWordsAsked) {
   const SpanMatcher matcher({"a b c d"}, {}, 2);
-  EXPECT_EQ(AllSpans(matcher),
-            (std::set<std::string>{"a", "b", "c", "d", "a b", "b c", "c d"}));
+  EXPECT_EQ(AllSpans(matcher), (std::set<std::string>{"a", "b", "c", "d", "a b", "b c", "c d"}));
 }
 
 TEST(SpanMatcherTest, NumbersAbbreviationsAndContractionsStayWhole) {

@@ -10,7 +10,7 @@ namespace {
 
 // Pushes the text in pieces of `size` bytes and returns all that comes out; every piece that comes
 // out must be whole characters.
-std::string Run(const std::string& text, size_t size, std::vector<std::string> stops) {
+std::string Filtered(const std::string& text, size_t size, std::vector<std::string> stops) {
   StopFilter filter(std::move(stops));
   std::string out;
   for (size_t i = 0; i < text.size() && !filter.stopped(); i += size) {
@@ -23,20 +23,21 @@ std::string Run(const std::string& text, size_t size, std::vector<std::string> s
 
 TEST(StopFilterTest, TextIsTheSameHoweverItIsCut) {
   const std::string text = "Grüße, 東京 and 🙂!";
-  for (size_t size = 1; size <= text.size(); ++size) EXPECT_EQ(Run(text, size, {}), text) << size;
+  for (size_t size = 1; size <= text.size(); ++size)
+    EXPECT_EQ(Filtered(text, size, {}), text) << size;
 }
 
 TEST(StopFilterTest, NothingOfAStopTextOrAfterItComesOut) {
   const std::string text = "The answer\n\nQuestion: more";
   for (size_t size = 1; size <= text.size(); ++size) {
-    EXPECT_EQ(Run(text, size, {"\nQuestion", "\n\n"}), "The answer") << size;
+    EXPECT_EQ(Filtered(text, size, {"\nQuestion", "\n\n"}), "The answer") << size;
   }
 }
 
 TEST(StopFilterTest, ABeginningOfAStopTextThatGoesOnOtherwiseComesOut) {
   for (size_t size = 1; size < 12; ++size) {
-    EXPECT_EQ(Run("a stop sign", size, {"stopped"}), "a stop sign") << size;
-    EXPECT_EQ(Run("ends in sto", size, {"stop"}), "ends in sto") << size;
+    EXPECT_EQ(Filtered("a stop sign", size, {"stopped"}), "a stop sign") << size;
+    EXPECT_EQ(Filtered("ends in sto", size, {"stop"}), "ends in sto") << size;
   }
 }
 
@@ -48,12 +49,13 @@ TEST(StopFilterTest, TheEarliestStopTextWins) {
   EXPECT_EQ(filter.Finish(), "");
 }
 
-TEST(StopFilterTest, AnEmptyStopTextStopsNothing) { EXPECT_EQ(Run("text", 2, {""}), "text"); }
+TEST(StopFilterTest, AnEmptyStopTextStopsNothing) { EXPECT_EQ(Filtered("text", 2, {""}), "text"); }
 
 TEST(StopFilterTest, BytesThatAreNoTextBecomeReplacementCharacters) {
-  EXPECT_EQ(Run("a\xFF\x80z", 1, {}), "a\xEF\xBF\xBD\xEF\xBF\xBDz");
-  EXPECT_EQ(Run("\xED\xA0\x80", 3, {}), "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");  // a surrogate
-  EXPECT_EQ(Run("whole \xE6\x9D", 3, {}), "whole ");  // an incomplete end is dropped
+  EXPECT_EQ(Filtered("a\xFF\x80z", 1, {}), "a\xEF\xBF\xBD\xEF\xBF\xBDz");
+  EXPECT_EQ(Filtered("\xED\xA0\x80", 3, {}),
+            "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");       // a surrogate
+  EXPECT_EQ(Filtered("whole \xE6\x9D", 3, {}), "whole ");  // an incomplete end is dropped
 }
 
 }  // namespace

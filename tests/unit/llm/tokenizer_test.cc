@@ -119,8 +119,8 @@ TEST_F(TokenizerFiles, SaysWhatAFolderWithoutTokeniserLacks) {
 
 TEST(WordPieceTables, AreSortedAndDisjoint) {
   const WordPieceTables& tables = GetWordPieceTables();
-  for (const auto ranges : {tables.dropped, tables.spaces, tables.ideographs, tables.marks,
-                            tables.punctuation}) {
+  for (const auto ranges :
+       {tables.dropped, tables.spaces, tables.ideographs, tables.marks, tables.punctuation}) {
     ASSERT_FALSE(ranges.empty());
     for (size_t i = 1; i < ranges.size(); ++i) ASSERT_GT(ranges[i].first, ranges[i - 1].last);
   }

@@ -13,9 +13,9 @@ using Ids = std::vector<int32_t>;
 
 WordPieceOptions Options() {
   WordPieceOptions options;
-  options.vocabulary = {{"[PAD]", 0}, {"[UNK]", 1}, {"[CLS]", 2}, {"[SEP]", 3}, {"the", 4},
-                        {"play", 5},  {"##ing", 6}, {"##ed", 7},  {"!", 8},     {"un", 9},
-                        {"##play", 10}, {"p", 11},  {"##l", 12},  {"中", 13},   {"##a", 14}};
+  options.vocabulary = {{"[PAD]", 0},   {"[UNK]", 1}, {"[CLS]", 2}, {"[SEP]", 3}, {"the", 4},
+                        {"play", 5},    {"##ing", 6}, {"##ed", 7},  {"!", 8},     {"un", 9},
+                        {"##play", 10}, {"p", 11},    {"##l", 12},  {"中", 13},   {"##a", 14}};
   options.added = {{"[CLS]", 2}, {"[SEP]", 3}, {"[UNK]", 1}};
   options.before = {2};
   options.after = {3};
@@ -98,7 +98,8 @@ TEST(PieceTrie, FindsWhatALinearSearchFinds) {
   std::mt19937 random(kSeed);
   const auto word = [&] {
     std::string text(1 + random() % 6, 'a');
-    for (char& c : text) c = static_cast<char>(random() % 3 == 0 ? 0x80 + random() % 128 : 'a' + random() % 3);
+    for (char& c : text)
+      c = static_cast<char>(random() % 3 == 0 ? 0x80 + random() % 128 : 'a' + random() % 3);
     return text;
   };
   std::map<std::string, int32_t> keys;

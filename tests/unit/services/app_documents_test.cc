@@ -164,8 +164,7 @@ TEST_F(AppDocuments, PagesAreShownWithTheirWords) {
   EXPECT_EQ(page->text(), "Second page here.");
   EXPECT_EQ(page->words_size(), 3);
   request.set_page(3);
-  EXPECT_EQ(app_->GetDocumentPage(request, CallContext()).status().code(),
-            StatusCode::kOutOfRange);
+  EXPECT_EQ(app_->GetDocumentPage(request, CallContext()).status().code(), StatusCode::kOutOfRange);
 }
 
 TEST_F(AppDocuments, DeletedDocumentsAreGone) {
@@ -181,7 +180,8 @@ TEST_F(AppDocuments, DeletedDocumentsAreGone) {
 
 TEST_F(AppDocuments, ListsComeInPages) {
   for (int i = 0; i < 5; ++i) {
-    ASSERT_TRUE(Add("f" + std::to_string(i) + ".txt", "Text " + std::to_string(i) + ".").status.ok());
+    ASSERT_TRUE(
+        Add("f" + std::to_string(i) + ".txt", "Text " + std::to_string(i) + ".").status.ok());
   }
   EXPECT_EQ(Documents().size(), 5u);
   v1::ListDocumentsRequest request;

@@ -21,8 +21,7 @@ class AppSearch : public testing::AppFixture {
 };
 
 TEST_F(AppSearch, BadQueriesHaveTheirReasons) {
-  EXPECT_EQ(SearchFor("x", v1::SEARCH_MODE_HYBRID).status().reason(),
-            Reason::kCollectionNotFound);
+  EXPECT_EQ(SearchFor("x", v1::SEARCH_MODE_HYBRID).status().reason(), Reason::kCollectionNotFound);
   AddManual();
   EXPECT_EQ(SearchFor(" \n", v1::SEARCH_MODE_HYBRID).status().reason(), Reason::kEmptyQuery);
   EXPECT_EQ(SearchFor(std::string(40'000, 'x'), v1::SEARCH_MODE_KEYWORD).status().reason(),
@@ -95,11 +94,14 @@ TEST_F(AppSearch, ALoneQuestionIsAnsweredTheSameWayEveryTime) {
 }
 
 TEST_F(AppSearch, NothingFoundIsANormalAnswer) {
-  ASSERT_TRUE(app_->CreateCollection([] {
-                    v1::CreateCollectionRequest request;
-                    request.set_name("empty");
-                    return request;
-                  }(), CallContext()).ok());
+  ASSERT_TRUE(app_->CreateCollection(
+                      [] {
+                        v1::CreateCollectionRequest request;
+                        request.set_name("empty");
+                        return request;
+                      }(),
+                      CallContext())
+                  .ok());
   v1::AskRequest request;
   request.set_collection("empty");
   request.set_question("What is the boiling point of tin?");
@@ -166,7 +168,8 @@ TEST_F(AppSearch, ModelsAreImportedListedAndRemoved) {
   CallContext owner;
   owner.set_trusted_local(true);
   const auto import = [&](const v1::ImportModelRequest& request) {
-    return app_->ImportModel(request, [](const auto&) { return OkStatus(); }, owner);
+    return app_->ImportModel(
+        request, [](const auto&) { return OkStatus(); }, owner);
   };
   v1::ImportModelRequest request;
   request.set_path(folder.string());

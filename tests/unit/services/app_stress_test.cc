@@ -71,8 +71,7 @@ TEST_F(AppStress, MixedWorkOfSixteenThreadsLosesNothing) {
   }
   for (std::thread& thread : threads) thread.join();
   for (int thread = 0; thread < 16; ++thread) {
-    const auto found =
-        SearchFor("marker" + std::to_string(thread), v1::SEARCH_MODE_KEYWORD);
+    const auto found = SearchFor("marker" + std::to_string(thread), v1::SEARCH_MODE_KEYWORD);
     ASSERT_TRUE(found.ok());
     ASSERT_EQ(found->passages_size(), 1) << thread;
     EXPECT_NE(found->passages(0).text().find("Last words"), std::string::npos);

@@ -1,6 +1,7 @@
 // Whole command lines against a fake server behind a real Unix socket. Covers services/cli/run.cc,
 // connection.cc, uploads.cc and commands_add.cc, commands_ask.cc, commands_collection.cc,
 // commands_document.cc, commands_job.cc, commands_model.cc, commands_search.cc, commands_serve.cc.
+// main.cc is covered by tests/integration/cli_commands_test.py.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>

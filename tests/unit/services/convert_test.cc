@@ -60,7 +60,10 @@ TEST(Convert, PageSizesHaveADefaultAndALimit) {
 }
 
 TEST(Convert, BytesThatAreNotUtf8AreReplaced) {
-  EXPECT_EQ(ValidUtf8("a\xff" "b\xc3\xa9"), "a\xEF\xBF\xBD" "b\xc3\xa9");
+  EXPECT_EQ(ValidUtf8("a\xff"
+                      "b\xc3\xa9"),
+            "a\xEF\xBF\xBD"
+            "b\xc3\xa9");
 }
 
 TEST(Convert, EqualMessagesHaveEqualBytesWhateverTheOrderOfTheirMaps) {
@@ -72,14 +75,13 @@ TEST(Convert, EqualMessagesHaveEqualBytesWhateverTheOrderOfTheirMaps) {
 }
 
 TEST(Convert, TheWiresReasonsAreThoseOfBase) {
-#define RAGSTONE_TEST_REASON(name, number, text)                                       \
-  {                                                                                    \
-    v1::ErrorReason reason = v1::ERROR_REASON_UNSPECIFIED;                             \
-    if (number != 0) {                                                                 \
-      EXPECT_TRUE(v1::ErrorReason_Parse(std::string("ERROR_REASON_") + text, &reason)) \
-          << text;                                                                     \
-    }                                                                                  \
-    EXPECT_EQ(static_cast<int>(reason), number) << text;                               \
+#define RAGSTONE_TEST_REASON(name, number, text)                                                \
+  {                                                                                             \
+    v1::ErrorReason reason = v1::ERROR_REASON_UNSPECIFIED;                                      \
+    if (number != 0) {                                                                          \
+      EXPECT_TRUE(v1::ErrorReason_Parse(std::string("ERROR_REASON_") + text, &reason)) << text; \
+    }                                                                                           \
+    EXPECT_EQ(static_cast<int>(reason), number) << text;                                        \
   }
   RAGSTONE_REASONS(RAGSTONE_TEST_REASON)
 #undef RAGSTONE_TEST_REASON

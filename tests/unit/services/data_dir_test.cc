@@ -1,3 +1,4 @@
+// Covers runtime_dir.cc as well.
 #include "services/data_dir.h"
 
 #include <gmock/gmock.h>

@@ -1,5 +1,7 @@
 // The pool with the fake worker in place of the real ones. Covers process_slot.cc, grpc_client.cc,
-// parser_client.cc, embedder_client.cc, generator_client.cc and importer_client.cc as well.
+// parser_client.cc, embedder_client.cc, generator_client.cc and importer_client.cc as well, and of
+// the model worker its shared half: model_embed_service.cc, model_generate_service.cc,
+// model_fault.cc and model_options.cc.
 #include "services/worker_pool.h"
 
 #include <gmock/gmock.h>
@@ -36,6 +38,8 @@ class WorkerPoolTest : public ::testing::Test {
     const fs::path fake = fs::path(RAGSTONE_FAKE_WORKERS_DIR) / "ragstone-model-fake";
     fs::create_symlink(fake, settings_.workers_dir / "ragstone-model-fake");
     fs::create_symlink(fake, settings_.workers_dir / "ragstone-pdf");
+    // Under ThreadSanitizer only this process is examined: the worker is gRPC and a fake.
+    ::setenv("TSAN_OPTIONS", "report_bugs=0", 1);
     ::setenv("RAGSTONE_TEST_FAULT_FILE", fault_file().c_str(), 1);
     ::setenv("RAGSTONE_TEST_CANCEL_FILE", cancel_file().c_str(), 1);
   }

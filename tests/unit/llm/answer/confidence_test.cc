@@ -15,9 +15,7 @@ struct Case {
     passages[0].text = "1931";
     evidence.sentences.resize(1);
   }
-  ConfidenceInput Input(bool weak = true) {
-    return {&question, &passages, &evidence, &span, weak};
-  }
+  ConfidenceInput Input() { return {&question, &passages, &evidence, &span}; }
 };
 
 TEST(Confidence, IsZeroWithoutSpanOrEvidence) {
@@ -30,20 +28,18 @@ TEST(Confidence, IsZeroWithoutSpanOrEvidence) {
 }
 
 TEST(Confidence, GrowsWithTheEvidenceAndStaysAProbability) {
-  for (const bool weak : {true, false}) {
-    Case c;
-    const double nothing = Confidence(c.Input(weak));
-    c.evidence.sentences[0].cosine = 0.9;
-    c.passages[0].vector_score = 0.8;
-    c.evidence.coverage = c.evidence.passage_coverage = 1;
-    c.evidence.sentences[0].of_kind = 1;
-    c.evidence.sentences[0].coverage = c.evidence.sentences[0].near_coverage = 1;
-    const double all = Confidence(c.Input(weak));
-    EXPECT_GT(nothing, 0);
-    EXPECT_LT(nothing, 0.2);
-    EXPECT_GT(all, 0.8);
-    EXPECT_LT(all, 1);
-  }
+  Case c;
+  const double nothing = Confidence(c.Input());
+  c.evidence.sentences[0].cosine = 0.9;
+  c.passages[0].vector_score = 0.8;
+  c.evidence.coverage = c.evidence.passage_coverage = 1;
+  c.evidence.sentences[0].of_kind = 1;
+  c.evidence.sentences[0].coverage = c.evidence.sentences[0].near_coverage = 1;
+  const double all = Confidence(c.Input());
+  EXPECT_GT(nothing, 0);
+  EXPECT_LT(nothing, 0.2);
+  EXPECT_GT(all, 0.8);
+  EXPECT_LT(all, 1);
 }
 
 TEST(Confidence, KeepsWildLogProbabilitiesInBounds) {

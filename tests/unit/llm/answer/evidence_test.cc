@@ -29,9 +29,9 @@ TEST(Evidence, PutsTheSentenceThatSharesTheQuestionsWordsFirst) {
 }
 
 TEST(Evidence, TakesTheSameSentenceOfADocumentOnce) {
-  const std::vector<EvidencePassage> passages = {
-      PassageOf("One pump. Two pumps."), PassageOf("Two  pumps. Three pumps.", 0.7, 1, 1),
-      PassageOf("Two pumps.", 0.6, 2)};
+  const std::vector<EvidencePassage> passages = {PassageOf("One pump. Two pumps."),
+                                                 PassageOf("Two  pumps. Three pumps.", 0.7, 1, 1),
+                                                 PassageOf("Two pumps.", 0.6, 2)};
   EXPECT_EQ(Select("pumps", passages).sentences.size(), 4u);
 }
 
@@ -85,7 +85,8 @@ TEST(Evidence, EmbedsALimitedNumberOfSentences) {
     embedded += texts.size();
     return embed(texts, is_query);
   };
-  ASSERT_TRUE(SelectEvidence(ReadQuestion("Where is item 3?"), passages, services, CallContext()).ok());
+  ASSERT_TRUE(
+      SelectEvidence(ReadQuestion("Where is item 3?"), passages, services, CallContext()).ok());
   EXPECT_LE(embedded, 64u);
 }
 
@@ -96,8 +97,8 @@ TEST(Evidence, PassesErrorsOfTheServicesOn) {
     return Result<std::vector<std::vector<float>>>(
         Unavailable(Reason::kWorkerUnavailable, "no worker"));
   };
-  const auto evidence = SelectEvidence(ReadQuestion("pump"), {PassageOf("The pump.")}, services,
-                                       CallContext());
+  const auto evidence =
+      SelectEvidence(ReadQuestion("pump"), {PassageOf("The pump.")}, services, CallContext());
   EXPECT_EQ(evidence.status().reason(), Reason::kWorkerUnavailable);
 }
 

@@ -55,8 +55,8 @@ class FakeGenerator : public Generator {
       result.span_source = request.alternatives.empty() ? 0 : -1;
     }
     if (result.span_source >= 0) {
-      result.span_end =
-          static_cast<uint32_t>(request.span_sources[static_cast<size_t>(result.span_source)].size());
+      result.span_end = static_cast<uint32_t>(
+          request.span_sources[static_cast<size_t>(result.span_source)].size());
     }
     return result;
   }

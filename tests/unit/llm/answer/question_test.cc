@@ -68,6 +68,29 @@ TEST(Candidates, AreTheWholeTextWhenItIsTheQuestion) {
             (std::vector<std::string>{"capital of Norway"}));
 }
 
+std::string Whole(const std::string& text, const std::string& part, const std::string& question) {
+  const auto begin = static_cast<uint32_t>(text.find(part));
+  const Stretch s =
+      WholeName(text, {begin, begin + static_cast<uint32_t>(part.size())}, ReadQuestion(question));
+  return text.substr(s.begin, s.end - s.begin);
+}
+
+TEST(WholeName, WidensNamesAndQuantities) {
+  EXPECT_EQ(Whole("led by Osman bin Harun since", "Osman", "Who led it?"), "Osman bin Harun");
+  EXPECT_EQ(Whole("by Ida Brandt.", "Brandt", "Who?"), "Ida Brandt");
+  EXPECT_EQ(Whole("some 3 million people", "3", "How many?"), "3 million");
+  EXPECT_EQ(Whole("glass fibre mats", "glass", "What?"), "glass");
+}
+
+TEST(WholeName, StopsAtTheQuestionsOwnWords) {
+  EXPECT_EQ(Whole("King Olaf Harbour", "Olaf", "Which king has a harbour?"), "Olaf");
+}
+
+TEST(WholeName, LeavesAnEmptyStretchAlone) {
+  const Stretch s = WholeName("", {0, 0}, ReadQuestion("who"));
+  EXPECT_EQ(s.begin, s.end);
+}
+
 TEST(Candidates, StayInsideRandomTexts) {
   constexpr uint32_t kSeed = 5;
   SCOPED_TRACE("seed " + std::to_string(kSeed));

@@ -38,7 +38,9 @@ TEST(TextWords, MatchesWordsThatDifferInTheirEnding) {
 }
 
 TEST(TextWords, FoldsSpaces) {
-  EXPECT_EQ(FoldSpaces("  a\n\t b\x01" "c "), "a b c");
+  EXPECT_EQ(FoldSpaces("  a\n\t b\x01"
+                       "c "),
+            "a b c");
   EXPECT_EQ(SpacesForControls("a\nb\x01"), "a b ");
   EXPECT_EQ(FoldSpaces(" \n"), "");
 }
