@@ -13,7 +13,7 @@ constexpr float kEdgeShare = 0.14f;  // of the page's height
 constexpr size_t kKeyBytesMax = 200;
 constexpr size_t kRepeatsMin = 3;
 constexpr double kRepeatShare = 0.4;  // heads of left and right pages often differ
-constexpr size_t kPageShare = 3;      // heads and feet hold less than a third of a page's text
+constexpr double kPageShare = 0.75;   // heads and feet are less of a page than this
 
 bool IsRoman(std::string_view text) {
   return !text.empty() && text.size() <= 6 && std::all_of(text.begin(), text.end(), [](char c) {
@@ -56,7 +56,9 @@ void KeepLargeParts(DecidedPage* page) {
     all += bytes;
     if (page->running[i]) running += bytes;
   }
-  if (running * kPageShare >= all) page->running.assign(page->lines.size(), false);
+  if (static_cast<double>(running) >= kPageShare * static_cast<double>(all)) {
+    page->running.assign(page->lines.size(), false);
+  }
 }
 
 }  // namespace

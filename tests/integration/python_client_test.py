@@ -35,7 +35,7 @@ class Home(harness.Home):
         if not MODELS:
             super().import_fakes()
             return
-        del self.env["RAGSTONE_CPU_TIER"]
+        del self.env["RAGSTONE_CPU_TIER"], self.env["RAGSTONE_WORKERS_DIR"]
         for name in MODEL_NAMES:
             done = self.run("model", "import", pathlib.Path(MODELS) / name, "--json",
                             timeout=TIMEOUT_S)
