@@ -14,8 +14,9 @@
 namespace ragstone::llm {
 namespace {
 
-// Below this size models invent too freely to write: they only choose. Measured in
-// docs/BENCHMARKS.md.
+// Below this size models invent too freely to write, so they only choose: a model of 135 million
+// parameters scored F1 0.23 writing and 0.57 choosing on SQuAD v1.1 dev with the right paragraph
+// given.
 constexpr uint64_t kProseParametersMin = 500'000'000;
 constexpr std::string_view kNotAnswered = "The documents do not hold the answer.";
 
