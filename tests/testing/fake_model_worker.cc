@@ -2,7 +2,8 @@
 // of ragstone-model and, when it is called ragstone-pdf, those of the PDF worker. Faults are asked
 // for by RAGSTONE_TEST_FAULT_FILE (die in the middle of a request, see MaybeCrashForTest),
 // RAGSTONE_TEST_DELAY_MS (a request takes so long, unless it is cancelled) and
-// RAGSTONE_TEST_CANCEL_FILE (written when a request was cancelled).
+// RAGSTONE_TEST_BEGIN_FILE and RAGSTONE_TEST_CANCEL_FILE (written when a slow
+// request has begun and when it was cancelled).
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -27,9 +28,14 @@ namespace {
 
 namespace wire = ::ragstone::worker::v1;
 
+// Writes the file that the variable names, if any.
+Status Note(const char* variable, const Status& status) {
+  const char* file = std::getenv(variable);
+  return file == nullptr ? OkStatus() : WriteFileAtomically(file, status.ToString());
+}
+
 Status NoteCancelled(const Status& status) {
-  const char* file = std::getenv("RAGSTONE_TEST_CANCEL_FILE");
-  if (file != nullptr) RETURN_IF_ERROR(WriteFileAtomically(file, status.ToString()));
+  RETURN_IF_ERROR(Note("RAGSTONE_TEST_CANCEL_FILE", status));
   return status;
 }
 
@@ -37,6 +43,7 @@ Status NoteCancelled(const Status& status) {
 Status Delay(const CallContext& context) {
   const char* text = std::getenv("RAGSTONE_TEST_DELAY_MS");
   const int delay_ms = text == nullptr ? 0 : std::atoi(text);
+  if (delay_ms > 0) RETURN_IF_ERROR(Note("RAGSTONE_TEST_BEGIN_FILE", OkStatus()));
   for (int waited = 0; waited < delay_ms; waited += 5) {
     const Status status = context.Check();
     if (!status.ok()) return NoteCancelled(status);
@@ -160,6 +167,7 @@ class FakeParserService final : public wire::Parser::Service {
     response.mutable_opened()->set_title("Fake");
     stream->Write(response);
     const bool hangs = bytes.find("HANG") != std::string::npos;
+    if (hangs) (void)Note("RAGSTONE_TEST_BEGIN_FILE", OkStatus()).ok();
     const bool outside = bytes.find("OUTSIDE") != std::string::npos;
     const bool short_of_one = bytes.find("SHORT") != std::string::npos;
     for (uint32_t number = 1; number + (short_of_one ? 1 : 0) <= pages; ++number) {

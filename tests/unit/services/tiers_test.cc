@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <map>
+#include <memory>
 
 #include "base/file.h"
 #include "services/cpu_identity.h"
@@ -163,8 +165,8 @@ TEST_F(TiersTest, StatesTestEveryTierThatIsThere) {
 
 TEST_F(TiersTest, CallerWhoGivesUpDoesNotWaitForATest) {
   Install("v2", "sleep 600");
-  Supervisor supervisor;
-  TierChooser chooser(settings_, &supervisor);
+  auto supervisor = std::make_unique<Supervisor>();
+  TierChooser chooser(settings_, supervisor.get());
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(50);
   EXPECT_EQ(
       chooser.Executable(CallContext(deadline, std::make_shared<CancelFlag>())).status().code(),
@@ -173,6 +175,7 @@ TEST_F(TiersTest, CallerWhoGivesUpDoesNotWaitForATest) {
   std::thread canceller([&context] { context.flag()->Cancel(); });
   EXPECT_EQ(chooser.Executable(context).status().code(), StatusCode::kCancelled);
   canceller.join();
+  supervisor.reset();  // tells of the end of the self-test, which the chooser must outlive
 }
 
 TEST(CpuIdentityTest, IsStableAndShort) {

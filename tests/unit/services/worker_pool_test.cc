@@ -41,10 +41,12 @@ class WorkerPoolTest : public ::testing::Test {
     // Under ThreadSanitizer only this process is examined: the worker is gRPC and a fake.
     ::setenv("TSAN_OPTIONS", "report_bugs=0", 1);
     ::setenv("RAGSTONE_TEST_FAULT_FILE", fault_file().c_str(), 1);
+    ::setenv("RAGSTONE_TEST_BEGIN_FILE", begin_file().c_str(), 1);
     ::setenv("RAGSTONE_TEST_CANCEL_FILE", cancel_file().c_str(), 1);
   }
   ~WorkerPoolTest() override {
     ::unsetenv("RAGSTONE_TEST_FAULT_FILE");
+    ::unsetenv("RAGSTONE_TEST_BEGIN_FILE");
     ::unsetenv("RAGSTONE_TEST_CANCEL_FILE");
     ::unsetenv("RAGSTONE_TEST_DELAY_MS");
   }
@@ -56,6 +58,7 @@ class WorkerPoolTest : public ::testing::Test {
   }
 
   fs::path fault_file() const { return folder_.path() / "fault"; }
+  fs::path begin_file() const { return folder_.path() / "begun"; }
   fs::path cancel_file() const { return folder_.path() / "cancelled"; }
   // The next request ends its worker.
   void AskForCrash() { std::ofstream(fault_file()) << "now"; }
@@ -214,8 +217,7 @@ TEST_F(WorkerPoolTest, CancellationReachesTheWorkerPromptly) {
   Delay(600'000);
   const CallContext context;
   std::thread canceller([this, &context] {
-    while (StateOf("embed").starts == 0) std::this_thread::sleep_for(milliseconds(2));
-    std::this_thread::sleep_for(milliseconds(50));
+    WaitForFile(begin_file());
     context.flag()->Cancel();
   });
   EXPECT_EQ(embedder->Embed(kTexts, context).status().code(), StatusCode::kCancelled);
@@ -229,13 +231,16 @@ TEST_F(WorkerPoolTest, DeadlineReachesTheWorker) {
   llm::Generator* generator = Generator();
   Delay(600'000);
   ASSERT_TRUE(generator->Info({}).ok());
-  const CallContext context(steady_clock::now() + milliseconds(100),
-                            std::make_shared<CancelFlag>());
   llm::GenerateRequest request;
   request.prompt = {{"hello", false}};
-  const auto result = generator->Generate(
-      request, [](std::string_view) { return OkStatus(); }, context);
-  EXPECT_EQ(result.status().code(), StatusCode::kDeadlineExceeded);
+  // On a slow machine a short deadline passes before the worker has the request.
+  for (int ms = 100; !fs::exists(begin_file()); ms *= 2) {
+    const CallContext context(steady_clock::now() + milliseconds(ms),
+                              std::make_shared<CancelFlag>());
+    const auto result = generator->Generate(
+        request, [](std::string_view) { return OkStatus(); }, context);
+    EXPECT_EQ(result.status().code(), StatusCode::kDeadlineExceeded);
+  }
   WaitForFile(cancel_file());
 }
 
@@ -425,8 +430,7 @@ TEST_F(WorkerPoolTest, ParseIsCancelledDownToTheWorker) {
   StartPool();
   const CallContext context;
   std::thread canceller([this, &context] {
-    while (StateOf("pdf").starts == 0) std::this_thread::sleep_for(milliseconds(2));
-    std::this_thread::sleep_for(milliseconds(30));
+    WaitForFile(begin_file());
     context.flag()->Cancel();
   });
   EXPECT_EQ(Parse("PAGES 2 HANG", context).code(), StatusCode::kCancelled);
