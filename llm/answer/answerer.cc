@@ -4,6 +4,7 @@
 #include <chrono>
 #include <optional>
 
+#include "base/elapsed.h"
 #include "llm/answer/confidence.h"
 #include "llm/answer/evidence.h"
 #include "llm/answer/extract.h"
@@ -19,11 +20,6 @@ namespace {
 // given.
 constexpr uint64_t kProseParametersMin = 500'000'000;
 constexpr std::string_view kNotAnswered = "The documents do not hold the answer.";
-
-double MsSince(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
-      .count();
-}
 
 // Puts pieces behind one another, numbers their citations and streams both.
 class Composer {

@@ -143,7 +143,7 @@ void SetMetadata(const SentenceTransformer& model, gguf_context* gguf) {
 
 Status WriteBertGguf(const std::filesystem::path& folder, const SentenceTransformer& model,
                      const std::filesystem::path& output) {
-  ASSIGN_OR_RETURN(const MappedFile file, MappedFile::Open(folder / "model.safetensors"));
+  ASSIGN_OR_RETURN(const MappedFile file, MapModelFile(folder / "model.safetensors"));
   ASSIGN_OR_RETURN(const SafeTensors tensors, ParseSafetensors(file.bytes()));
   const std::vector<Mapping> mappings = MappingsOf(model);
 

@@ -129,7 +129,7 @@ Result<ImportResult> ImportGguf(const ImportOptions& options, const ImportProgre
   RETURN_IF_ERROR(progress("checking the file"));
   ImportResult result;
   {
-    ASSIGN_OR_RETURN(const MappedFile file, MappedFile::Open(options.source));
+    ASSIGN_OR_RETURN(const MappedFile file, MapModelFile(options.source));
     ASSIGN_OR_RETURN(const GgufFacts facts, ParseGguf(file.bytes()));
     result.architecture = facts.architecture;
     const auto license = facts.texts.find("general.license");

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/elapsed.h"
 #include "ingest/chunker.h"
 #include "services/handlers/app_impl.h"
 #include "services/handlers/convert.h"
@@ -11,11 +12,6 @@ namespace {
 
 constexpr uint32_t kAskTopKMax = 100;
 constexpr int kAttachmentsMax = 100;
-
-double MsSince(std::chrono::steady_clock::time_point begin) {
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin)
-      .count();
-}
 
 Status CheckAsk(const v1::AskRequest& request) {
   if (request.has_filter()) {

@@ -1,5 +1,6 @@
 #include <chrono>
 
+#include "base/elapsed.h"
 #include "services/handlers/app_impl.h"
 #include "services/handlers/convert.h"
 
@@ -9,11 +10,6 @@ namespace {
 
 constexpr uint32_t kTopKMax = 1000;
 constexpr size_t kQueryBytesMax = 32 << 10;
-
-double MsSince(std::chrono::steady_clock::time_point begin) {
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin)
-      .count();
-}
 
 bool IsBlank(std::string_view text) {
   return text.find_first_not_of(" \t\r\n\v\f") == std::string_view::npos;

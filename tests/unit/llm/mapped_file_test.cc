@@ -12,7 +12,7 @@ namespace {
 TEST(MappedFileTest, HoldsTheBytesOfTheFileAfterItIsRemoved) {
   testing::TempFolder folder;
   std::ofstream(folder.path() / "f") << "some bytes";
-  Result<MappedFile> file = MappedFile::Open(folder.path() / "f");
+  Result<MappedFile> file = MapModelFile(folder.path() / "f");
   ASSERT_TRUE(file.ok());
   std::filesystem::remove(folder.path() / "f");
   const MappedFile moved = std::move(file).value();
@@ -22,9 +22,9 @@ TEST(MappedFileTest, HoldsTheBytesOfTheFileAfterItIsRemoved) {
 TEST(MappedFileTest, EmptyMissingAndSpecialFilesAreRefused) {
   testing::TempFolder folder;
   std::ofstream(folder.path() / "empty").flush();
-  EXPECT_EQ(MappedFile::Open(folder.path() / "empty").status().reason(), Reason::kEmptyFile);
-  EXPECT_EQ(MappedFile::Open(folder.path() / "none").status().code(), StatusCode::kNotFound);
-  EXPECT_EQ(MappedFile::Open("/dev/null").status().code(), StatusCode::kInvalidArgument);
+  EXPECT_EQ(MapModelFile(folder.path() / "empty").status().reason(), Reason::kEmptyFile);
+  EXPECT_EQ(MapModelFile(folder.path() / "none").status().code(), StatusCode::kNotFound);
+  EXPECT_EQ(MapModelFile("/dev/null").status().code(), StatusCode::kInvalidArgument);
 }
 
 }  // namespace
