@@ -50,6 +50,8 @@ struct DatabaseOptions {
   uint64_t memory_bytes = 256ull << 20;  // RocksDB's block cache and write buffers together
   uint32_t hnsw_vectors_min = 20'000;    // larger sealed segments get an HNSW graph
   uint32_t search_threads = 0;           // 0: cores
+  // Is given what the storage engine warns of, a line each, by any thread; may be empty.
+  std::function<void(std::string_view line)> on_storage_warning;
 };
 
 enum class SearchMode : uint8_t { kHybrid, kVector, kKeyword };

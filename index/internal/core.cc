@@ -22,7 +22,8 @@ std::string MetaDropKey(CollectionId id) {
 
 Result<std::unique_ptr<Core>> Core::Open(const DatabaseOptions& options, const Clock* clock) {
   std::unique_ptr<Core> core(new Core(options, clock));
-  ASSIGN_OR_RETURN(core->store_, Store::Open(options.dir, options.memory_bytes));
+  ASSIGN_OR_RETURN(core->store_,
+                   Store::Open(options.dir, options.memory_bytes, options.on_storage_warning));
   Store* store = core->store_.get();
   ASSIGN_OR_RETURN(core->collection_ids_, IdAllocator::Open(store, "counter/collection", 0));
   ASSIGN_OR_RETURN(core->document_ids_, IdAllocator::Open(store, "counter/document", 64));

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <rocksdb/cache.h>
 #include <rocksdb/convenience.h>
+#include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_buffer_manager.h>
@@ -12,6 +13,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdarg>
+#include <cstdio>
 
 #include "index/internal/batch_impl.h"
 
@@ -91,9 +94,29 @@ rocksdb::ColumnFamilyOptions FamilyOptions(Family family, uint64_t memory_bytes,
   return options;
 }
 
-rocksdb::DBOptions DatabaseWideOptions(
-    uint64_t memory_bytes, const std::shared_ptr<rocksdb::WriteBufferManager>& buffers) {
+// Hands RocksDB's warnings on. Its own log is a file beside the data, and on a full disk the second
+// line that cannot be written ends the process: Debian builds RocksDB with its assertions.
+class WarningLogger : public rocksdb::Logger {
+ public:
+  explicit WarningLogger(Store::WarningSink sink)
+      : rocksdb::Logger(rocksdb::WARN_LEVEL), sink_(std::move(sink)) {}
+  using rocksdb::Logger::Logv;
+  void Logv(const char* format, va_list arguments) override {
+    if (!sink_) return;
+    std::array<char, 1024> line;
+    const int length = vsnprintf(line.data(), line.size(), format, arguments);
+    if (length > 0) sink_({line.data(), std::min<size_t>(length, line.size() - 1)});
+  }
+
+ private:
+  const Store::WarningSink sink_;
+};
+
+rocksdb::DBOptions DatabaseWideOptions(uint64_t memory_bytes,
+                                       const std::shared_ptr<rocksdb::WriteBufferManager>& buffers,
+                                       Store::WarningSink on_warning) {
   rocksdb::DBOptions options;
+  options.info_log = std::make_shared<WarningLogger>(std::move(on_warning));
   options.create_if_missing = true;
   options.create_missing_column_families = true;
   options.write_buffer_manager = buffers;
@@ -101,9 +124,6 @@ rocksdb::DBOptions DatabaseWideOptions(
   options.max_background_jobs = 2;
   options.max_open_files = 512;
   options.bytes_per_sync = 1 << 20;
-  options.info_log_level = rocksdb::WARN_LEVEL;
-  options.keep_log_file_num = 2;
-  options.max_log_file_size = 4 << 20;
   options.stats_dump_period_sec = 0;
   options.stats_persist_period_sec = 0;
   // A power cut may leave holes in the part of the log that was not fsynced yet, which is not
@@ -167,8 +187,8 @@ void StoreIterator::SeekBefore(std::string_view key) {
 
 Status StoreIterator::status() const { return FromRocks(it_->status(), "read the database"); }
 
-Result<std::unique_ptr<Store>> Store::Open(const std::filesystem::path& dir,
-                                           uint64_t memory_bytes) {
+Result<std::unique_ptr<Store>> Store::Open(const std::filesystem::path& dir, uint64_t memory_bytes,
+                                           WarningSink on_warning) {
   RETURN_IF_ERROR(CreateDirectories(dir));
   std::unique_ptr<Store> store(new Store());
   ASSIGN_OR_RETURN(store->lock_, TakeLock(dir));
@@ -184,9 +204,9 @@ Result<std::unique_ptr<Store>> Store::Open(const std::filesystem::path& dir,
   }
   rocksdb::DB* db = nullptr;
   const std::string path = (dir / "rocksdb").string();
-  const rocksdb::Status status =
-      rocksdb::DB::Open(DatabaseWideOptions(memory_bytes, store->write_buffers_), path, families,
-                        &store->handles_, &db);
+  const rocksdb::Status status = rocksdb::DB::Open(
+      DatabaseWideOptions(memory_bytes, store->write_buffers_, std::move(on_warning)), path,
+      families, &store->handles_, &db);
   store->db_.reset(db);
   RETURN_IF_ERROR(FromRocks(status, "open the database " + path));
   return store;

@@ -87,8 +87,9 @@ class StoreIterator {
 class Store {
  public:
   // As Database::Open. Takes the lock file, checks the format file, opens or creates RocksDB.
+  using WarningSink = std::function<void(std::string_view line)>;
   static Result<std::unique_ptr<Store>> Open(const std::filesystem::path& dir,
-                                             uint64_t memory_bytes);
+                                             uint64_t memory_bytes, WarningSink on_warning = {});
   ~Store();
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;

@@ -1,6 +1,7 @@
 #include "services/app.h"
 
 #include "services/handlers/app_impl.h"
+#include "services/logging.h"
 
 namespace ragstone::services {
 
@@ -25,6 +26,9 @@ Status AppImpl::Init() {
   options.dir = settings_.data_dir / "db";
   options.memory_bytes = settings_.memory_limit / 8;
   options.hnsw_vectors_min = settings_.hnsw_vectors_min;
+  options.on_storage_warning = [](std::string_view line) {
+    LogEvent(LogLevel::kWarning, "storage", {{"message", std::string(line)}});
+  };
   ASSIGN_OR_RETURN(database_, index::Database::Open(options, clock_));
   ASSIGN_OR_RETURN(blobs_, index::BlobStore::Open(settings_.data_dir / "blobs", database_.get(),
                                                   settings_.file_bytes_max));
