@@ -134,7 +134,9 @@ bool SpanMatcher::IsEnd(const Place& place) const {
   const Text& text = texts_[place.text];
   if (place.pos == place.begin) return false;
   if (text.index < 0) return place.pos == text.bytes.size();
-  return text.boundary[place.pos] && text.bytes[place.pos - 1] != ' ';
+  const uint32_t before = place.begin == 0 ? 0 : text.words[place.begin - 1];
+  const bool has_word = text.words[place.pos - 1] > before || text.words.back() == 0;
+  return has_word && text.boundary[place.pos] && text.bytes[place.pos - 1] != ' ';
 }
 
 SpanMatcher::Span SpanMatcher::Resolve(const Place& place) const {

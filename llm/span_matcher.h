@@ -8,10 +8,11 @@
 namespace ragstone::llm {
 
 // Says which texts are spans of given sources, byte by byte, for decoding that may produce nothing
-// else. A span begins and ends at word boundaries and has at most `words_max` words; an alternative
-// is allowed only as a whole. A run of white space in a source counts as one space, since a model
-// does not repeat line breaks. A word is a run of letters and digits, with the points, commas and
-// apostrophes inside it; a Chinese or Japanese character is a word. Immutable, thread-safe.
+// else. A span begins and ends at word boundaries and has a word, and at most `words_max` of them;
+// an alternative is allowed only as a whole. A run of white space in a source counts as one space,
+// since a model does not repeat line breaks. A word is a run of letters and digits, with the
+// points, commas and apostrophes inside it; a Chinese or Japanese character is a word. Immutable,
+// thread-safe.
 class SpanMatcher {
  public:
   // A span in the making: bytes [begin, pos) of one text.

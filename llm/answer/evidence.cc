@@ -15,8 +15,6 @@ namespace {
 constexpr size_t kPassagesMax = 12;
 constexpr size_t kSentencesMax = 320;
 constexpr size_t kEmbeddedMax = 40;
-constexpr size_t kSentenceBytesMax = 600;
-constexpr size_t kSentenceBytesMin = 3;
 
 // Weights of the sentence score: a softmax over the sentences of the best eight passages, fitted by
 // tests/eval/fit_abstention.py on 300 questions of SQuAD v1.1 dev (does the sentence hold the gold
@@ -28,6 +26,8 @@ constexpr double kNearCoverageWeight = 5.9;
 constexpr double kOfKindWeight = 1.3;
 constexpr double kPassageWeight = 1.1;
 constexpr double kRankWeight = 1.2;
+// A heading, or a unit that says only what the question says, answers nothing; the text below does.
+constexpr double kRepeatPenalty = 6.0;
 
 // The question's terms as the collection's index sees them, with their rarity.
 class QuestionTerms {
@@ -67,41 +67,16 @@ class QuestionTerms {
   double total_ = 0;
 };
 
-// Cuts [begin, end) at spaces into pieces of at most kSentenceBytesMax.
-void CutLong(std::string_view text, size_t begin, size_t end,
-             std::vector<std::pair<size_t, size_t>>& out) {
-  while (end - begin > kSentenceBytesMax) {
-    size_t cut = text.find_last_of(" \n\t", begin + kSentenceBytesMax);
-    if (cut == std::string_view::npos || cut <= begin) {
-      cut = begin + kSentenceBytesMax;
-      while (cut > begin + 1 && (text[cut] & 0xC0) == 0x80) --cut;
-    }
-    out.emplace_back(begin, cut);
-    begin = cut;
-  }
-  out.emplace_back(begin, end);
-}
-
-// The sentences of a passage, trimmed; those without a word are left out.
-std::vector<EvidenceSentence> SentencesOf(const std::string& text, uint32_t passage,
+// The units of a passage.
+std::vector<EvidenceSentence> SentencesOf(const EvidencePassage& passage, uint32_t index,
                                           const AnswerServices& services) {
-  std::vector<std::pair<size_t, size_t>> ranges;
-  for (const auto& [begin, end] : services.sentences(text)) {
-    if (begin < end && end <= text.size()) CutLong(text, begin, end, ranges);
-  }
   std::vector<EvidenceSentence> sentences;
-  for (auto [begin, end] : ranges) {
-    const auto space = [&](size_t at) { return static_cast<unsigned char>(text[at]) <= 0x20; };
-    while (begin < end && space(begin)) ++begin;
-    while (end > begin && space(end - 1)) --end;
-    if (end - begin < kSentenceBytesMin) continue;
-    if (WordsOf(std::string_view(text).substr(begin, end - begin)).empty()) continue;
+  for (EvidenceUnit& unit : UnitsOf(passage.text, passage.heading, services.sentences)) {
     EvidenceSentence sentence;
-    sentence.passage = passage;
-    sentence.begin = static_cast<uint32_t>(begin);
-    sentence.end = static_cast<uint32_t>(end);
+    static_cast<EvidenceUnit&>(sentence) = std::move(unit);
+    sentence.passage = index;
     sentence.place = static_cast<uint32_t>(sentences.size());
-    sentences.push_back(sentence);
+    sentences.push_back(std::move(sentence));
   }
   return sentences;
 }
@@ -109,7 +84,7 @@ std::vector<EvidenceSentence> SentencesOf(const std::string& text, uint32_t pass
 double Score(const EvidenceSentence& s) {
   return kCosineWeight * s.cosine + kCoverageWeight * s.coverage +
          kNearCoverageWeight * s.near_coverage + kOfKindWeight * s.of_kind +
-         kPassageWeight * s.passage_score + kRankWeight * s.rank;
+         kPassageWeight * s.passage_score + kRankWeight * s.rank - (s.repeats ? kRepeatPenalty : 0);
 }
 
 // Best first; equal scores in the order of passages, so that the result is deterministic.
@@ -127,30 +102,28 @@ Result<Evidence> ScoreWords(const Question& question, const std::vector<Evidence
       seen;  // the same sentence of a document, from passages that overlap
   for (uint32_t p = 0; p < std::min(passages.size(), kPassagesMax); ++p) {
     const EvidencePassage& passage = passages[p];
-    std::vector<EvidenceSentence> own = SentencesOf(passage.text, p, services);
+    std::vector<EvidenceSentence> own = SentencesOf(passage, p, services);
     ASSIGN_OR_RETURN(const std::set<std::string> heading, terms.FoundIn(passage.heading));
     std::set<std::string> everywhere = heading;
     std::vector<std::set<std::string>> found;
     for (const EvidenceSentence& s : own) {
-      ASSIGN_OR_RETURN(
-          std::set<std::string> in_sentence,
-          terms.FoundIn(std::string_view(passage.text).substr(s.begin, s.end - s.begin)));
+      ASSIGN_OR_RETURN(std::set<std::string> in_sentence, terms.FoundIn(s.shown));
       everywhere.insert(in_sentence.begin(), in_sentence.end());
       found.push_back(std::move(in_sentence));
     }
     evidence.passage_coverage = std::max(evidence.passage_coverage, terms.Share(everywhere));
     for (size_t i = 0; i < own.size() && evidence.sentences.size() < kSentencesMax; ++i) {
       EvidenceSentence& s = own[i];
-      const std::string text =
-          SpacesForControls(std::string_view(passage.text).substr(s.begin, s.end - s.begin));
-      if (!seen.insert(std::to_string(passage.document) + " " + FoldSpaces(text)).second) continue;
+      if (!seen.insert(std::to_string(passage.document) + " " + s.shown).second) continue;
       std::set<std::string> near = heading;
       for (size_t j = i > 0 ? i - 1 : 0; j < std::min(i + 2, own.size()); ++j) {
         near.insert(found[j].begin(), found[j].end());
       }
       s.coverage = terms.Share(found[i]);
       s.near_coverage = terms.Share(near);
-      s.of_kind = CandidateStretches(text, question).of_kind ? 1 : 0;
+      const Candidates candidates = UnitCandidates(passage.text, s, question);
+      s.of_kind = candidates.of_kind ? 1 : 0;
+      s.repeats = s.heading || candidates.only_asked;
       s.passage_score = passage.vector_score;
       s.rank = 1.0 / (1.0 + p);
       evidence.sentences.push_back(s);
@@ -172,10 +145,7 @@ Result<Evidence> SelectEvidence(const Question& question,
   if (evidence.sentences.empty()) return evidence;
 
   std::vector<std::string> texts;
-  const auto text_of = [&](const EvidenceSentence& s) {
-    return std::string_view(passages[s.passage].text).substr(s.begin, s.end - s.begin);
-  };
-  for (const EvidenceSentence& s : evidence.sentences) texts.push_back(FoldSpaces(text_of(s)));
+  for (const EvidenceSentence& s : evidence.sentences) texts.push_back(s.shown);
   ASSIGN_OR_RETURN(const auto asked, services.embed({question.text}, /*is_query=*/true));
   ASSIGN_OR_RETURN(const auto vectors, services.embed(texts, /*is_query=*/false));
   RETURN_IF_ERROR(context.Check());
@@ -193,7 +163,7 @@ Result<Evidence> SelectEvidence(const Question& question,
   SortByScore(evidence.sentences);
   std::set<std::string> together;
   for (size_t i = 0; i < std::min<size_t>(3, evidence.sentences.size()); ++i) {
-    ASSIGN_OR_RETURN(const auto found, terms.FoundIn(text_of(evidence.sentences[i])));
+    ASSIGN_OR_RETURN(const auto found, terms.FoundIn(evidence.sentences[i].shown));
     together.insert(found.begin(), found.end());
   }
   evidence.coverage = terms.Share(together);

@@ -18,15 +18,10 @@ std::vector<std::string> FoldedWords(std::string_view text) {
   return folded;
 }
 
-std::string_view TextOf(const EvidenceSentence& s, const std::vector<EvidencePassage>& passages) {
-  return std::string_view(passages[s.passage].text).substr(s.begin, s.end - s.begin);
-}
-
 // A sentence that begins with "He" or "This" says little alone: the one before it is taken along if
 // it is among the evidence and they touch.
-uint32_t BeginWithReferent(const EvidenceSentence& sentence, const Evidence& evidence,
-                           const std::vector<EvidencePassage>& passages) {
-  const std::vector<TextWord> words = WordsOf(TextOf(sentence, passages));
+uint32_t BeginWithReferent(const EvidenceSentence& sentence, const Evidence& evidence) {
+  const std::vector<TextWord> words = WordsOf(sentence.shown);
   if (words.empty() || !IsPronoun(words[0].folded)) return sentence.begin;
   for (const EvidenceSentence& other : evidence.sentences) {
     if (other.passage == sentence.passage && other.place + 1 == sentence.place) return other.begin;
@@ -40,8 +35,10 @@ AnswerPiece PieceOf(const EvidenceSentence& sentence, uint32_t begin,
   piece.citation.passage = sentence.passage;
   piece.citation.begin = begin;
   piece.citation.end = sentence.end;
-  piece.text = WithoutBracketNumbers(FoldSpaces(
-      std::string_view(passages[sentence.passage].text).substr(begin, sentence.end - begin)));
+  piece.text = WithoutBracketNumbers(
+      begin == sentence.begin ? sentence.shown
+                              : FoldSpaces(std::string_view(passages[sentence.passage].text)
+                                               .substr(begin, sentence.end - begin)));
   return piece;
 }
 
@@ -53,11 +50,10 @@ std::vector<AnswerPiece> ExtractAnswer(const ShortAnswer& chosen, const Evidence
   const std::vector<std::string> span =
       FoldedWords(std::string_view(passages[best.passage].text)
                       .substr(chosen.begin, chosen.end - chosen.begin));
-  std::vector<AnswerPiece> pieces = {
-      PieceOf(best, BeginWithReferent(best, evidence, passages), passages)};
+  std::vector<AnswerPiece> pieces = {PieceOf(best, BeginWithReferent(best, evidence), passages)};
   for (const EvidenceSentence& other : evidence.sentences) {
     if (pieces.size() == kPiecesMax || other.score < best.score * kScoreShare) break;
-    const std::vector<std::string> words = FoldedWords(TextOf(other, passages));
+    const std::vector<std::string> words = FoldedWords(other.shown);
     if (std::search(words.begin(), words.end(), span.begin(), span.end()) == words.end()) continue;
     AnswerPiece piece = PieceOf(other, other.begin, passages);
     const bool repeats = std::any_of(pieces.begin(), pieces.end(), [&](const AnswerPiece& known) {

@@ -15,8 +15,8 @@ struct AnswerPiece {
   AnswerCitation citation;
 };
 
-// The answer made of sentences that hold the short answer, verbatim but for white space, in
-// document order, each once, at most three.
+// The answer made of sentences that hold the short answer, verbatim but for white space and
+// the heads of a table's columns, in document order, each once, at most three.
 std::vector<AnswerPiece> ExtractAnswer(const ShortAnswer& chosen, const Evidence& evidence,
                                        const std::vector<EvidencePassage>& passages);
 

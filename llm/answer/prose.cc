@@ -27,17 +27,13 @@ struct Item {
   std::vector<EvidenceSentence> sentences;
 };
 
-std::string TextOf(const EvidenceSentence& s, const std::vector<EvidencePassage>& passages) {
-  return FoldSpaces(std::string_view(passages[s.passage].text).substr(s.begin, s.end - s.begin));
-}
-
 // The best sentences that fit, grouped by passage, passages in document order.
 Result<std::vector<Item>> ChooseItems(const ProseRequest& request, Generator& generator,
                                       const CallContext& context) {
   const auto& sentences = request.evidence->sentences;
   std::vector<std::string> texts = {std::string(kInstruction),
                                     "Evidence:\n\nQuestion: " + request.question->text};
-  for (const EvidenceSentence& s : sentences) texts.push_back(TextOf(s, *request.passages));
+  for (const EvidenceSentence& s : sentences) texts.push_back(s.shown);
   ASSIGN_OR_RETURN(const std::vector<uint32_t> counts, generator.CountTokens(texts, context));
   if (counts.size() != texts.size()) return Internal("answer: the generator counted too few texts");
   const uint64_t fixed = counts[0] + counts[1] + kTemplateTokens + request.answer_tokens_max;
@@ -77,8 +73,7 @@ Result<std::vector<Item>> ChooseItems(const ProseRequest& request, Generator& ge
 
 // The sentence of the cited items (or of all) that supports `text` best.
 std::optional<EvidenceSentence> Support(std::string_view text, const std::vector<uint32_t>& numbers,
-                                        const std::vector<Item>& items,
-                                        const std::vector<EvidencePassage>& passages) {
+                                        const std::vector<Item>& items) {
   const auto best_of = [&](bool cited_only) {
     std::optional<EvidenceSentence> best;
     double best_support = kSupportMin;
@@ -86,7 +81,7 @@ std::optional<EvidenceSentence> Support(std::string_view text, const std::vector
       const bool cited = std::find(numbers.begin(), numbers.end(), i + 1) != numbers.end();
       if (cited_only && !cited) continue;
       for (const EvidenceSentence& s : items[i].sentences) {
-        const double support = LexicalSupport(text, TextOf(s, passages));
+        const double support = LexicalSupport(text, s.shown);
         if (support > best_support || (!best.has_value() && support >= kSupportMin)) {
           best = s;
           best_support = support;
@@ -102,9 +97,9 @@ std::optional<EvidenceSentence> Support(std::string_view text, const std::vector
 // Takes the model's text as it comes and hands out checked sentences.
 class SentenceChecker {
  public:
-  SentenceChecker(const std::vector<Item>& items, const std::vector<EvidencePassage>& passages,
+  SentenceChecker(const std::vector<Item>& items,
                   const std::function<Status(const AnswerPiece&)>& piece)
-      : items_(items), passages_(passages), piece_(piece) {}
+      : items_(items), piece_(piece) {}
 
   Status Add(std::string_view text) {
     pending_ += text;
@@ -144,14 +139,13 @@ class SentenceChecker {
   Status Check(std::string_view text) {
     const CitedSentence sentence = SplitCitations(text);
     if (sentence.text.empty() || pieces_ == kPiecesMax) return OkStatus();
-    const auto support = Support(sentence.text, sentence.numbers, items_, passages_);
+    const auto support = Support(sentence.text, sentence.numbers, items_);
     if (!support.has_value()) return OkStatus();
     ++pieces_;
     return piece_({sentence.text, {0, support->passage, support->begin, support->end}});
   }
 
   const std::vector<Item>& items_;
-  const std::vector<EvidencePassage>& passages_;
   const std::function<Status(const AnswerPiece&)>& piece_;
   std::string pending_;
   size_t pieces_ = 0;
@@ -208,7 +202,7 @@ Status WriteProse(const ProseRequest& request, Generator& generator,
   for (size_t i = 0; i < items.size(); ++i) {
     evidence += "[" + std::to_string(i + 1) + "]";
     for (const EvidenceSentence& s : items[i].sentences) {
-      evidence += " " + WithoutBracketNumbers(TextOf(s, *request.passages));
+      evidence += " " + WithoutBracketNumbers(s.shown);
     }
     evidence += "\n";
   }
@@ -216,7 +210,7 @@ Status WriteProse(const ProseRequest& request, Generator& generator,
   prompt.messages = {{"system", std::string(kInstruction)},
                      {"user", evidence + "\nQuestion: " + request.question->text}};
   prompt.tokens_max = request.answer_tokens_max;
-  SentenceChecker checker(items, *request.passages, piece);
+  SentenceChecker checker(items, piece);
   ASSIGN_OR_RETURN(const GenerateResult result,
                    generator.Generate(
                        prompt, [&](std::string_view text) { return checker.Add(text); }, context));

@@ -40,9 +40,17 @@ constexpr std::array kKindCues = {
     KindCue{"how", "heavy", AnswerKind::kNumber},
     KindCue{"how", "wide", AnswerKind::kNumber},
     KindCue{"how", "often", AnswerKind::kNumber},
-    KindCue{"what", "percentage", AnswerKind::kNumber},
-    KindCue{"what", "percent", AnswerKind::kNumber},
-    KindCue{"what", "amount", AnswerKind::kNumber},
+    KindCue{"how", "frequently", AnswerKind::kNumber},
+    KindCue{"how", "fast", AnswerKind::kNumber},
+    KindCue{"how", "quickly", AnswerKind::kNumber},
+    KindCue{"how", "soon", AnswerKind::kNumber},
+    KindCue{"how", "late", AnswerKind::kNumber},
+    KindCue{"how", "hot", AnswerKind::kNumber},
+    KindCue{"how", "cold", AnswerKind::kNumber},
+    KindCue{"how", "thick", AnswerKind::kNumber},
+    KindCue{"how", "short", AnswerKind::kNumber},
+    KindCue{"how", "small", AnswerKind::kNumber},
+    KindCue{"name", "of", AnswerKind::kName},
     KindCue{"who", "", AnswerKind::kName},
     KindCue{"whom", "", AnswerKind::kName},
     KindCue{"whose", "", AnswerKind::kName},
@@ -63,6 +71,36 @@ constexpr std::array kKindCues = {
     KindCue{"dónde", "", AnswerKind::kPlace},
 };
 
+// Nouns whose value is a number.
+bool IsQuantity(std::string_view word) {
+  static const std::unordered_set<std::string_view> kWords = {
+      "age",        "altitude",    "amount",    "area",      "average",  "budget",     "capacity",
+      "cost",       "current",     "depth",     "diameter",  "distance", "dosage",     "dose",
+      "duration",   "fee",         "fraction",  "frequency", "height",   "interval",   "length",
+      "limit",      "mass",        "maximum",   "minimum",   "number",   "output",     "percent",
+      "percentage", "population",  "power",     "pressure",  "price",    "proportion", "quantity",
+      "rate",       "ratio",       "salary",    "score",     "share",    "size",       "speed",
+      "sum",        "temperature", "thickness", "threshold", "torque",   "total",      "value",
+      "voltage",    "volume",      "weight",    "width"};
+  return kWords.contains(word);
+}
+
+// Whether the question is "what pressure ..." or "what is the highest pressure of ...": its head
+// noun, the last one before a preposition, is a quantity.
+bool AsksQuantity(std::span<const TextWord> words) {
+  for (size_t i = 0; i + 1 < words.size(); ++i) {
+    if (words[i].folded != "what" && words[i].folded != "which") continue;
+    if (IsQuantity(words[i + 1].folded)) return true;
+    const std::string& verb = words[i + 1].folded;
+    if (verb != "is" && verb != "was" && verb != "are" && verb != "were") continue;
+    size_t last = i + 2;  // past an article, then up to the next function word
+    while (last < words.size() && IsFunctionWord(words[last].folded)) ++last;
+    while (last < words.size() && !IsFunctionWord(words[last].folded)) ++last;
+    return IsQuantity(words[last - 1].folded);
+  }
+  return false;
+}
+
 AnswerKind KindOf(std::span<const TextWord> words) {
   for (size_t i = 0; i < words.size(); ++i) {
     for (const KindCue& cue : kKindCues) {
@@ -72,7 +110,7 @@ AnswerKind KindOf(std::span<const TextWord> words) {
       }
     }
   }
-  return AnswerKind::kAny;
+  return AsksQuantity(words) ? AnswerKind::kNumber : AnswerKind::kAny;
 }
 
 bool HasDigit(std::string_view word) {
@@ -147,9 +185,12 @@ Stretch StretchOf(std::string_view text, std::span<const TextWord> words) {
       break;
     }
   }
+  std::string_view behind = text.substr(stretch.end);
+  const bool spaced = behind.starts_with(' ');
+  if (spaced) behind.remove_prefix(1);
   for (const std::string_view sign : {"%", "°", "€", "\""}) {
-    if (HasDigit(words.back().folded) && text.substr(stretch.end).starts_with(sign)) {
-      stretch.end += static_cast<uint32_t>(sign.size());
+    if (HasDigit(words.back().folded) && behind.starts_with(sign)) {
+      stretch.end += static_cast<uint32_t>(sign.size() + (spaced ? 1 : 0));
       break;
     }
   }
@@ -246,7 +287,8 @@ Candidates CandidateStretches(std::string_view text, const Question& question) {
   if (candidates.stretches.empty()) {
     for (const auto& part : parts) candidates.stretches.push_back(StretchOf(text, part));
   }
-  if (candidates.stretches.empty() && !words.empty()) {
+  candidates.only_asked = candidates.stretches.empty();
+  if (candidates.only_asked && !words.empty()) {
     candidates.stretches.push_back(StretchOf(text, all));
   }
   return candidates;

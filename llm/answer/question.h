@@ -31,7 +31,8 @@ struct Stretch {
 // where the question asks for those and the text has some. Never empty for a text that has a word.
 struct Candidates {
   std::vector<Stretch> stretches;
-  bool of_kind = false;  // whether they were narrowed
+  bool of_kind = false;     // whether they were narrowed
+  bool only_asked = false;  // whether the text has no words but the question's and function words
 };
 Candidates CandidateStretches(std::string_view text, const Question& question);
 

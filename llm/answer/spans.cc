@@ -45,7 +45,8 @@ struct Shown {
   std::vector<std::string> sources;  // what it may copy from
   struct Origin {
     size_t sentence = 0;
-    uint32_t begin = 0;  // of the source within the passage
+    Stretch stretch;       // bytes of the passage's text
+    bool of_kind = false;  // whether it begins with what the question asks for
   };
   std::vector<Origin> origins;
 };
@@ -53,13 +54,13 @@ struct Shown {
 void Show(const SpanRequest& request, size_t index, Shown& shown) {
   const EvidenceSentence& sentence = request.evidence->sentences[index];
   const EvidencePassage& passage = (*request.passages)[sentence.passage];
-  const std::string text = SpacesForControls(
-      std::string_view(passage.text).substr(sentence.begin, sentence.end - sentence.begin));
   if (!shown.text.empty()) shown.text += "\n";
-  shown.text += text;
-  for (const Stretch& stretch : CandidateStretches(text, *request.question).stretches) {
+  shown.text += sentence.shown;
+  const std::string text = SpacesForControls(passage.text);
+  const Candidates candidates = UnitCandidates(text, sentence, *request.question);
+  for (const Stretch& stretch : candidates.stretches) {
     shown.sources.push_back(text.substr(stretch.begin, stretch.end - stretch.begin));
-    shown.origins.push_back({index, sentence.begin + stretch.begin});
+    shown.origins.push_back({index, stretch, candidates.of_kind});
   }
 }
 
@@ -75,6 +76,21 @@ GenerateRequest PromptFor(const SpanRequest& request, const Shown& shown) {
   prompt.span_sources = shown.sources;
   prompt.span_words_max = kSpanWordsMax;
   return prompt;
+}
+
+// What the chosen bytes of a candidate stretch stand for. A model that chose the unit means the
+// number before it, and one that chose a part of a date the date; a span without meaning of its own
+// ("a", "of the") means the stretch.
+Stretch WholeAnswer(std::string_view text, Stretch chosen, Stretch stretch, bool of_kind,
+                    const SpanRequest& request) {
+  const std::vector<TextWord> words = WordsOf(text.substr(chosen.begin, chosen.end - chosen.begin));
+  const bool meaningful = std::any_of(words.begin(), words.end(), [](const TextWord& word) {
+    return !IsFunctionWord(word.folded);
+  });
+  if (!meaningful) return stretch;
+  if (of_kind && request.question->kind == AnswerKind::kTime) return stretch;
+  if (of_kind && request.question->kind == AnswerKind::kNumber) chosen.begin = stretch.begin;
+  return WholeName(text, chosen, *request.question);
 }
 
 // Asks once with the refusal allowed; if the model takes it, once more without, because whether to
@@ -106,14 +122,13 @@ Result<std::optional<ShortAnswer>> Choose(const SpanRequest& request, const Show
                     std::to_string(source) + ", which do not exist");
   }
   const Shown::Origin& origin = shown.origins[source];
-  const EvidenceSentence& sentence = request.evidence->sentences[origin.sentence];
-  const std::string_view text = std::string_view((*request.passages)[sentence.passage].text)
-                                    .substr(sentence.begin, sentence.end - sentence.begin);
-  const uint32_t offset = origin.begin - sentence.begin;
-  const Stretch whole =
-      WholeName(text, {offset + result.span_begin, offset + result.span_end}, *request.question);
-  return std::optional(ShortAnswer{origin.sentence, sentence.begin + whole.begin,
-                                   sentence.begin + whole.end, result.logprob, refusal});
+  const std::string_view text =
+      (*request.passages)[request.evidence->sentences[origin.sentence].passage].text;
+  const Stretch chosen = {origin.stretch.begin + result.span_begin,
+                          origin.stretch.begin + result.span_end};
+  const Stretch whole = WholeAnswer(text, chosen, origin.stretch, origin.of_kind, request);
+  return std::optional(
+      ShortAnswer{origin.sentence, whole.begin, whole.end, result.logprob, refusal});
 }
 
 // The sentences to show, by index, best first. Where the question asks for a time or a number,
@@ -142,8 +157,7 @@ Result<Budget> CountBudget(const SpanRequest& request, const std::vector<size_t>
   std::vector<std::string> texts = {std::string(request.weak ? kExamples : kInstruction),
                                     "Text: \nQuestion: " + request.question->text + "\nAnswer:"};
   for (const size_t i : order) {
-    const EvidenceSentence& s = request.evidence->sentences[i];
-    texts.push_back((*request.passages)[s.passage].text.substr(s.begin, s.end - s.begin));
+    texts.push_back(request.evidence->sentences[i].shown);
   }
   ASSIGN_OR_RETURN(const std::vector<uint32_t> counts, generator.CountTokens(texts, context));
   if (counts.size() != texts.size()) return Internal("answer: the generator counted too few texts");

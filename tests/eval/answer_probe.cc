@@ -192,7 +192,7 @@ Result<Json> EvidenceOf(const Json& request, const llm::AnswerServices& services
                    llm::SelectEvidence(question, passages, services, CallContext()));
   Json sentences = Json::array();
   for (const auto& s : evidence.sentences) {
-    sentences.push_back({{"text", passages[s.passage].text.substr(s.begin, s.end - s.begin)},
+    sentences.push_back({{"text", s.shown},
                          {"passage", s.passage},
                          {"cosine", s.cosine},
                          {"coverage", s.coverage},

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "llm/answer/question.h"
+
+namespace ragstone::llm {
+
+// What can be cited as a whole: a sentence, a heading, a row of a table, or a label with its value.
+// Rows are lines with cells between bars, as the parser writes tables.
+struct EvidenceUnit {
+  uint32_t begin = 0, end = 0;  // bytes of the passage's text
+  // The unit as it is read without the rest of the table: white space folded, each cell behind the
+  // head of its column ("Part: Belt; Interval: 1000 hours").
+  std::string shown;
+  // Bytes of the passage's text in which an answer may lie; empty: anywhere in the unit.
+  std::vector<Stretch> values;
+  // The heads of the columns of `values`, by place; empty for a unit that is no row under heads.
+  std::vector<std::string> heads;
+  bool heading = false;
+};
+
+using SentenceSplitter =
+    std::function<std::vector<std::pair<size_t, size_t>>(std::string_view text)>;
+
+// Returns the units of a passage in order; pieces without a word are left out. `heading` is the
+// path of headings above the passage, which tells its own headings from sentences.
+std::vector<EvidenceUnit> UnitsOf(std::string_view text, std::string_view heading,
+                                  const SentenceSplitter& sentences);
+
+// The candidates of a unit, as bytes of the passage's text: CandidateStretches of its values, of
+// those columns only whose heads the question names, if it names one; the others' words identify
+// the row.
+Candidates UnitCandidates(std::string_view text, const EvidenceUnit& unit,
+                          const Question& question);
+
+}  // namespace ragstone::llm
