@@ -82,6 +82,12 @@ Outcome Judge(ProcessSlot* slot, WorkerInstance* instance, const grpc::Status& s
   // A worker's bug may give INTERNAL as well, but then it is alive.
   const bool connection_lost = status.error_code() == grpc::StatusCode::UNAVAILABLE;
   if (instance->WaitForExit(connection_lost ? kExitNoticeMax : milliseconds(100))) {
+    if (instance->exited_by_time_limit()) {
+      return {ResourceExhausted(
+                  Reason::kTimeLimit,
+                  "the " + slot->role() + " worker met its time limit: " + instance->exit_text()),
+              false};
+    }
     return {Unavailable(Reason::kWorkerCrashed,
                         "the " + slot->role() +
                             " worker ended in the middle of the request: " + instance->exit_text()),

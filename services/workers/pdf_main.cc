@@ -110,13 +110,12 @@ std::vector<std::string> ReadableFolders() {
 }
 
 // For tests only: RAGSTONE_TEST_FAULT=segv-page-N makes the worker die by SIGSEGV when page N of
-// any document begins, so that tests see what the server does about it.
-uint32_t TestFaultPage() {
+// any document begins, hang-page-N makes it hang there, so that tests see what the server does.
+uint32_t TestFaultPage(std::string_view prefix) {
   const char* fault = std::getenv("RAGSTONE_TEST_FAULT");
-  constexpr std::string_view kPrefix = "segv-page-";
-  if (fault == nullptr || !std::string_view(fault).starts_with(kPrefix)) return 0;
+  if (fault == nullptr || !std::string_view(fault).starts_with(prefix)) return 0;
   int64_t page = 0;
-  return ParseNumber(std::string_view(fault).substr(kPrefix.size()), &page)
+  return ParseNumber(std::string_view(fault).substr(prefix.size()), &page)
              ? static_cast<uint32_t>(page)
              : 0;
 }
@@ -155,10 +154,12 @@ Status Serve(const Arguments& arguments) {
   mallopt(M_ARENA_MAX, 2);
   tzset();
   PdfServer* server = nullptr;
-  const uint32_t fault_page = TestFaultPage();
+  const uint32_t fault_page = TestFaultPage("segv-page-");
+  const uint32_t hang_page = TestFaultPage("hang-page-");
   ingest::PopplerParser parser([&](uint32_t page) {
     server->OnPage(page);
     if (page == fault_page) raise(SIGSEGV);
+    while (page == hang_page) sleep(1);
   });
   // Before the files are closed: it reads how much is mapped from /proc.
   RETURN_IF_ERROR(RestrictResources(static_cast<uint64_t>(arguments.memory_max)));

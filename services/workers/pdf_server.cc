@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/reason.h"
+#include "services/workers/exit_codes.h"
 #include "services/workers/sandbox.h"
 
 namespace ragstone::services {
@@ -18,7 +19,6 @@ namespace {
 using worker::v1::ParseRequest;
 using worker::v1::ParseResponse;
 
-constexpr int kWatchdogExit = 3;
 constexpr uint32_t kCpuSecondsSpare = 30;
 constexpr auto kCancelPoll = std::chrono::milliseconds(100);
 
@@ -129,7 +129,7 @@ PdfServer::PdfServer(const PdfServerOptions& options, ingest::DocumentParser* pa
           [this] {
             std::fprintf(stderr, "ragstone-pdf: page %u took twice its limit of %u ms, leaving\n",
                          page_.load(), page_time_ms_.load());
-            _exit(kWatchdogExit);
+            _exit(kTimeLimitExit);
           },
           [this] { PollCancelled(); }) {}
 

@@ -9,6 +9,7 @@
 
 #include "services/logging.h"
 #include "services/workers/cancel_wakeup.h"
+#include "services/workers/exit_codes.h"
 
 namespace ragstone::services {
 
@@ -40,6 +41,11 @@ bool MetIllegalInstruction(const ProcessEvent& event) {
   return event.pid != 0 && WIFSIGNALED(event.wait_status) && WTERMSIG(event.wait_status) == SIGILL;
 }
 
+bool EndedByTimeLimit(const ProcessEvent& event) {
+  return event.pid != 0 && WIFEXITED(event.wait_status) &&
+         WEXITSTATUS(event.wait_status) == kTimeLimitExit;
+}
+
 }  // namespace
 
 bool WorkerInstance::exited() const {
@@ -60,9 +66,15 @@ std::string WorkerInstance::exit_text() const {
   return exit_text_;
 }
 
-void WorkerInstance::SetExited(std::string text) {
+bool WorkerInstance::exited_by_time_limit() const {
+  MutexLock lock(&mutex_);
+  return time_limit_;
+}
+
+void WorkerInstance::SetExited(std::string text, bool time_limit) {
   MutexLock lock(&mutex_);
   exited_ = true;
+  time_limit_ = time_limit;
   exit_text_ = std::move(text);
   changed_.NotifyAll();
 }
@@ -234,7 +246,7 @@ void ProcessSlot::OnExit(const std::shared_ptr<WorkerInstance>& instance,
     LogEvent(LogLevel::kWarning, "worker.exit",
              {{"worker", Title()}, {"pid", std::to_string(event.pid)}, {"how", how}});
   }
-  instance->SetExited(how);
+  instance->SetExited(how, EndedByTimeLimit(event));
   MutexLock lock(&mutex_);
   --processes_;
 }

@@ -33,10 +33,12 @@ class WorkerInstance {
   bool WaitForExit(std::chrono::milliseconds at_most) const;
   // How it ended, such as "signal 11 (Segmentation fault)"; empty while it runs.
   std::string exit_text() const;
+  // Whether it ended itself because its request took too long.
+  bool exited_by_time_limit() const;
 
  private:
   friend class ProcessSlot;
-  void SetExited(std::string text);
+  void SetExited(std::string text, bool time_limit);
 
   const std::filesystem::path socket_;
   mutable Mutex mutex_;
@@ -44,6 +46,7 @@ class WorkerInstance {
   std::shared_ptr<grpc::Channel> channel_ GUARDED_BY(mutex_);
   bool exited_ GUARDED_BY(mutex_) = false;
   std::string exit_text_ GUARDED_BY(mutex_);
+  bool time_limit_ GUARDED_BY(mutex_) = false;
 };
 
 // Keeps one worker process: started when it is first needed, again with back-off after it died,

@@ -92,6 +92,23 @@ class WorkerFaultTest(unittest.TestCase):
             self.assertEqual(self.add("n.pdf", [[f"New text {time.monotonic()}"]]).code, 0)
 
 
+class HangTest(unittest.TestCase):
+    def test_a_page_that_does_not_end_is_refused_by_its_time_limit_and_the_next_file_is_read(self):
+        home = harness.Home()
+        server = harness.Server(home, "--page-time-ms-max", "300",
+                                RAGSTONE_TEST_FAULT="hang-page-2")
+        try:
+            done = home.run("add", "--json", home.write("hang.pdf", harness.pdf(TEXT * 3)))
+            self.assertEqual(done.code, 1, str(done))
+            self.assertIn("TIME_LIMIT", done.out)
+            self.assertEqual(home.run("add", "--json",
+                                      home.write("one.pdf", harness.pdf(TEXT))).code, 0)
+            self.assertEqual(len(home.run("document", "list", "--json").json["documents"]), 1)
+        finally:
+            self.assertEqual(server.stop(), 0)
+            home.close()
+
+
 class ServerGoneTest(unittest.TestCase):
     def test_a_command_ends_within_seconds_when_the_server_goes_away(self):
         home = harness.Home()

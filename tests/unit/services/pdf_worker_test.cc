@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "ragstone/worker/v1/parser.grpc.pb.h"
+#include "services/workers/exit_codes.h"
 #include "tests/testing/pdf_writer.h"
 
 namespace ragstone::services {
@@ -205,7 +206,7 @@ TEST(PdfWorkerTest, TheWatchdogEndsAPageThatDoesNotEnd) {
     EXPECT_FALSE(outcome.pages[0].warning().empty());
   } else {
     EXPECT_EQ(outcome.status.error_code(), grpc::StatusCode::UNAVAILABLE);
-    EXPECT_EQ(WEXITSTATUS(worker.Wait()), 3);
+    EXPECT_EQ(WEXITSTATUS(worker.Wait()), kTimeLimitExit);
   }
 }
 
