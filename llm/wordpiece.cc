@@ -16,7 +16,10 @@ PieceTrie PieceTrie::Build(const std::vector<std::pair<std::string, int32_t>>& k
     size_t begin, end, depth;  // keys [begin, end) share their first `depth` bytes
   };
   std::vector<Range> open = {{0, 0, keys.size(), 0}};
-  uint32_t first_free = 1;
+  // The search for room begins at the first free place, and for nodes with several children where
+  // the last long search ended: single children fill the holes it leaves.
+  constexpr uint32_t kLongSearch = 64;
+  uint32_t first_free = 256, branching_from = 256;  // lower places would not suit every byte
   while (!open.empty()) {
     Range range = open.back();
     open.pop_back();
@@ -35,13 +38,16 @@ PieceTrie PieceTrie::Build(const std::vector<std::pair<std::string, int32_t>>& k
     }
     while (first_free < taken.size() && taken[first_free]) ++first_free;
     const uint32_t lowest = children.front().first;
-    uint32_t base = first_free > lowest ? first_free - lowest : 1;
+    const uint32_t from = children.size() > 1 ? std::max(first_free, branching_from) : first_free;
+    const uint32_t first_base = from > lowest ? from - lowest : 1;
+    uint32_t base = first_base;
     const auto fits = [&] {
       return std::all_of(children.begin(), children.end(), [&](const auto& child) {
         return base + child.first >= taken.size() || !taken[base + child.first];
       });
     };
     while (!fits()) ++base;
+    if (children.size() > 1 && base - first_base > kLongSearch) branching_from = base + lowest;
     // Look-ups read up to base + 255 without a check.
     if (nodes.size() < base + 512) nodes.resize(std::max<size_t>(base + 512, nodes.size() * 2));
     taken.resize(nodes.size(), false);

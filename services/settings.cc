@@ -124,7 +124,7 @@ const std::vector<Row>& Table() {
         "200", 1, 1'000'000},
        &Settings::attachments_max},
       {{"confidence_min", "Below this confidence the answer is \"not in your documents\".",
-        T::kReal, "0.5", 0, 1},
+        T::kReal, "0.3", 0, 1},
        &Settings::confidence_min},
       {{"hnsw_vectors_min",
         "Segments with at least so many vectors are searched by an HNSW graph instead of a scan.",

@@ -45,7 +45,7 @@ struct Settings {
   uint32_t request_threads = 16;
   uint32_t ask_top_k = 8;
   uint32_t attachments_max = 200;  // documents kept for `ask --file`
-  double confidence_min = 0.5;     // below: "not in your documents"
+  double confidence_min = 0.3;     // below: "not in your documents"
   uint32_t hnsw_vectors_min = 20'000;
 };
 

@@ -11,6 +11,7 @@
 #include "llm/answer/prose.h"
 #include "llm/answer/question.h"
 #include "llm/answer/spans.h"
+#include "llm/answer/text_words.h"
 
 namespace ragstone::llm {
 namespace {
@@ -106,8 +107,8 @@ Result<AnswerResult> Answer(std::string_view question_text,
   result.answered = chosen.has_value() && result.confidence >= options.confidence_min;
   if (result.answered) {
     const EvidenceSentence& sentence = evidence.sentences[chosen->sentence];
-    result.short_answer =
-        passages[sentence.passage].text.substr(chosen->begin, chosen->end - chosen->begin);
+    result.short_answer = FoldSpaces(std::string_view(passages[sentence.passage].text)
+                                         .substr(chosen->begin, chosen->end - chosen->begin));
     const ProseRequest prose{&question, &passages, &evidence, model, options.answer_tokens_max};
     RETURN_IF_ERROR(Compose(*chosen, prose, options, *services.generator, composer, context, time));
   } else {

@@ -33,8 +33,9 @@ struct AnswerCitation {
 
 struct AnswerResult {
   bool answered = false;
-  std::string answer;        // with [n]; a sentence saying so if not answered
-  std::string short_answer;  // verbatim from the evidence; empty unless answered
+  std::string answer;  // with [n]; a sentence saying so if not answered
+  // Verbatim from the evidence but for white space; empty unless answered.
+  std::string short_answer;
   std::vector<AnswerCitation> citations;
   double confidence = 0;  // 0..1
   std::map<std::string, double> timings_ms;
@@ -44,7 +45,7 @@ struct AnswerResult {
 struct AnswerOptions {
   bool short_style = false;
   uint32_t answer_tokens_max = 256;
-  double confidence_min = 0.5;  // below: "not in your documents"
+  double confidence_min = 0.3;  // below: "not in your documents"
 };
 
 // What the answerer needs of the rest of the system.

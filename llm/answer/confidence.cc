@@ -70,7 +70,11 @@ double Confidence(const ConfidenceInput& input) {
   for (const Coefficient& coefficient : kTable) {
     sum += coefficient.weight * signals.at(std::string(coefficient.signal));
   }
-  return 1 / (1 + std::exp(-sum));
+  const double confidence = 1 / (1 + std::exp(-sum));
+  // A question for a number or a date is not answered by a sentence without one.
+  const AnswerKind kind = input.question->kind;
+  const bool figures = kind == AnswerKind::kTime || IsNumeric(kind);
+  return figures && signals.at("of_kind") == 0 ? confidence / 2 : confidence;
 }
 
 }  // namespace ragstone::llm

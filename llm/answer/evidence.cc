@@ -71,7 +71,7 @@ class QuestionTerms {
 std::vector<EvidenceSentence> SentencesOf(const EvidencePassage& passage, uint32_t index,
                                           const AnswerServices& services) {
   std::vector<EvidenceSentence> sentences;
-  for (EvidenceUnit& unit : UnitsOf(passage.text, passage.heading, services.sentences)) {
+  for (EvidenceUnit& unit : UnitsOf(passage.text, services.sentences)) {
     EvidenceSentence sentence;
     static_cast<EvidenceUnit&>(sentence) = std::move(unit);
     sentence.passage = index;
@@ -111,11 +111,14 @@ Result<Evidence> ScoreWords(const Question& question, const std::vector<Evidence
       everywhere.insert(in_sentence.begin(), in_sentence.end());
       found.push_back(std::move(in_sentence));
     }
+    std::set<std::string> section;  // words of the heading above the unit at hand
     evidence.passage_coverage = std::max(evidence.passage_coverage, terms.Share(everywhere));
     for (size_t i = 0; i < own.size() && evidence.sentences.size() < kSentencesMax; ++i) {
       EvidenceSentence& s = own[i];
       if (!seen.insert(std::to_string(passage.document) + " " + s.shown).second) continue;
+      if (s.heading) section = found[i];
       std::set<std::string> near = heading;
+      near.insert(section.begin(), section.end());
       for (size_t j = i > 0 ? i - 1 : 0; j < std::min(i + 2, own.size()); ++j) {
         near.insert(found[j].begin(), found[j].end());
       }
@@ -132,6 +135,39 @@ Result<Evidence> ScoreWords(const Question& question, const std::vector<Evidence
   return evidence;
 }
 
+double Dot(const std::vector<float>& a, const std::vector<float>& b) {
+  double sum = 0;
+  for (size_t d = 0; d < std::min(a.size(), b.size()); ++d) sum += static_cast<double>(a[d]) * b[d];
+  return sum;
+}
+
+// Sets the cosines with the question: of the unit alone or behind its heading, whichever is nearer,
+// since a heading may say what a unit is about ("Oil: fill in 2 litres") or drown it.
+Status CompareByMeaning(const Question& question, const AnswerServices& services,
+                        std::vector<EvidenceSentence>& sentences) {
+  std::vector<std::string> texts;
+  std::vector<size_t> owners;
+  for (size_t i = 0; i < sentences.size(); ++i) {
+    texts.push_back(sentences[i].shown);
+    owners.push_back(i);
+    if (sentences[i].section.empty()) continue;
+    texts.push_back(sentences[i].Text());
+    owners.push_back(i);
+  }
+  ASSIGN_OR_RETURN(const auto asked, services.embed({question.text}, /*is_query=*/true));
+  ASSIGN_OR_RETURN(const auto vectors, services.embed(texts, /*is_query=*/false));
+  if (asked.size() != 1 || vectors.size() != texts.size()) {
+    return Internal("answer: the embedder returned " + std::to_string(vectors.size()) +
+                    " vectors for " + std::to_string(texts.size()) + " texts");
+  }
+  for (EvidenceSentence& sentence : sentences) sentence.cosine = -1;
+  for (size_t i = 0; i < vectors.size(); ++i) {
+    double& cosine = sentences[owners[i]].cosine;
+    cosine = std::max(cosine, Dot(vectors[i], asked[0]));
+  }
+  return OkStatus();
+}
+
 }  // namespace
 
 Result<Evidence> SelectEvidence(const Question& question,
@@ -144,22 +180,8 @@ Result<Evidence> SelectEvidence(const Question& question,
   if (evidence.sentences.size() > kEmbeddedMax) evidence.sentences.resize(kEmbeddedMax);
   if (evidence.sentences.empty()) return evidence;
 
-  std::vector<std::string> texts;
-  for (const EvidenceSentence& s : evidence.sentences) texts.push_back(s.shown);
-  ASSIGN_OR_RETURN(const auto asked, services.embed({question.text}, /*is_query=*/true));
-  ASSIGN_OR_RETURN(const auto vectors, services.embed(texts, /*is_query=*/false));
+  RETURN_IF_ERROR(CompareByMeaning(question, services, evidence.sentences));
   RETURN_IF_ERROR(context.Check());
-  if (asked.size() != 1 || vectors.size() != texts.size()) {
-    return Internal("answer: the embedder returned " + std::to_string(vectors.size()) +
-                    " vectors for " + std::to_string(texts.size()) + " sentences");
-  }
-  for (size_t i = 0; i < vectors.size(); ++i) {
-    double cosine = 0;
-    for (size_t d = 0; d < std::min(vectors[i].size(), asked[0].size()); ++d) {
-      cosine += static_cast<double>(vectors[i][d]) * asked[0][d];
-    }
-    evidence.sentences[i].cosine = cosine;
-  }
   SortByScore(evidence.sentences);
   std::set<std::string> together;
   for (size_t i = 0; i < std::min<size_t>(3, evidence.sentences.size()); ++i) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <span>
 #include <unordered_set>
 
@@ -85,23 +86,42 @@ bool IsQuantity(std::string_view word) {
   return kWords.contains(word);
 }
 
+bool IsMoneyWord(std::string_view word) {
+  static const std::unordered_set<std::string_view> kWords = {
+      "cost",  "costs",   "pay",    "paid",    "pays",  "price", "prices", "spend",
+      "spent", "salary",  "budget", "dollars", "euros", "fee",   "fees",   "money",
+      "worth", "revenue", "kostet", "kosten",  "preis", "prix",  "precio", "funding"};
+  return kWords.contains(word);
+}
+
+// Whether "number" stands for a count behind this word rather than for a name ("serial number").
+bool MakesCount(std::string_view word) {
+  return IsFunctionWord(word) || word == "total" || word == "average" || word == "maximum" ||
+         word == "minimum" || word == "largest" || word == "smallest";
+}
+
 // Whether the question is "what pressure ..." or "what is the highest pressure of ...": its head
 // noun, the last one before a preposition, is a quantity.
-bool AsksQuantity(std::span<const TextWord> words) {
+AnswerKind QuantityAsked(std::span<const TextWord> words) {
+  const auto kind_of = [&](size_t i) {
+    if (!IsQuantity(words[i].folded)) return AnswerKind::kAny;
+    const bool code = words[i].folded == "number" && !MakesCount(words[i - 1].folded);
+    return code ? AnswerKind::kCode : AnswerKind::kNumber;
+  };
   for (size_t i = 0; i + 1 < words.size(); ++i) {
     if (words[i].folded != "what" && words[i].folded != "which") continue;
-    if (IsQuantity(words[i + 1].folded)) return true;
+    if (IsQuantity(words[i + 1].folded)) return AnswerKind::kNumber;
     const std::string& verb = words[i + 1].folded;
     if (verb != "is" && verb != "was" && verb != "are" && verb != "were") continue;
     size_t last = i + 2;  // past an article, then up to the next function word
     while (last < words.size() && IsFunctionWord(words[last].folded)) ++last;
     while (last < words.size() && !IsFunctionWord(words[last].folded)) ++last;
-    return IsQuantity(words[last - 1].folded);
+    return kind_of(last - 1);
   }
-  return false;
+  return AnswerKind::kAny;
 }
 
-AnswerKind KindOf(std::span<const TextWord> words) {
+AnswerKind CuedKind(std::span<const TextWord> words) {
   for (size_t i = 0; i < words.size(); ++i) {
     for (const KindCue& cue : kKindCues) {
       if (words[i].folded != cue.first) continue;
@@ -110,7 +130,15 @@ AnswerKind KindOf(std::span<const TextWord> words) {
       }
     }
   }
-  return AsksQuantity(words) ? AnswerKind::kNumber : AnswerKind::kAny;
+  return AnswerKind::kAny;
+}
+
+AnswerKind KindOf(std::span<const TextWord> words) {
+  AnswerKind kind = CuedKind(words);
+  if (kind == AnswerKind::kAny) kind = QuantityAsked(words);
+  const bool money = std::any_of(words.begin(), words.end(),
+                                 [](const TextWord& word) { return IsMoneyWord(word.folded); });
+  return kind == AnswerKind::kNumber && money ? AnswerKind::kMoney : kind;
 }
 
 bool HasDigit(std::string_view word) {
@@ -151,6 +179,67 @@ bool IsCapitalised(std::string_view text, const TextWord& word) {
   return u_isupper(static_cast<UChar32>(ReadCodePoint(text, at)));
 }
 
+// Names of powers of ten and the like, which belong to the number before them.
+bool IsMultiple(std::string_view word) {
+  return word == "hundred" || word == "thousand" || word == "million" || word == "billion" ||
+         word == "trillion" || word == "percent";
+}
+
+// Whether the byte joins the parts of a code or a compound ("OV-2030", "12/2023").
+bool JoinsParts(char c) { return c == '-' || c == '/' || c == '_'; }
+
+// Widens a stretch to the whole of the codes and compounds that it cuts ("2030" to "OV-2030").
+Stretch WholeCode(std::string_view text, Stretch stretch) {
+  const auto word_byte = [&](size_t at) {
+    const auto c = static_cast<unsigned char>(text[at]);
+    return c >= 0x80 || std::isalnum(c) != 0;
+  };
+  while (stretch.begin >= 2 && JoinsParts(text[stretch.begin - 1]) &&
+         word_byte(stretch.begin - 2)) {
+    --stretch.begin;
+    while (stretch.begin > 0 && word_byte(stretch.begin - 1)) --stretch.begin;
+  }
+  while (stretch.end + 1 < text.size() && JoinsParts(text[stretch.end]) &&
+         word_byte(stretch.end + 1)) {
+    ++stretch.end;
+    while (stretch.end < text.size() && word_byte(stretch.end)) ++stretch.end;
+  }
+  return stretch;
+}
+
+// Whether the word is a number ("3", "1,500", "30kg", "five") and no part of a code ("PA-22",
+// "21CFR312").
+bool IsNumberAt(std::string_view text, std::span<const TextWord> words, size_t i) {
+  const TextWord& word = words[i];
+  if (!HasDigit(word.folded)) return IsNumberWord(word.folded);
+  const size_t letters = word.folded.find_first_not_of("0123456789.,");
+  if (letters == 0 || (letters != std::string::npos && (word.folded.size() - letters > 5 ||
+                                                        HasDigit(word.folded.substr(letters))))) {
+    return false;
+  }
+  const Stretch whole = WholeCode(text, {word.begin, word.end});
+  return text[whole.begin] >= '0' && text[whole.begin] <= '9';
+}
+
+// Whether the number has a currency's sign or name beside it.
+bool IsMoneyAt(std::string_view text, std::span<const TextWord> words, size_t i) {
+  const std::string_view before = text.substr(0, words[i].begin);
+  for (const std::string_view sign : {"$", "€", "£", "¥", "$ ", "€ ", "£ "}) {
+    if (before.ends_with(sign)) return true;
+  }
+  const std::string_view after = text.substr(words[i].end, 24);
+  for (const std::string_view sign : {" €", "€", " £", " $"}) {
+    if (after.starts_with(sign)) return true;
+  }
+  for (size_t next = i + 1; next < std::min(i + 4, words.size()); ++next) {
+    static const std::unordered_set<std::string_view> kNames = {
+        "dollars", "dollar", "usd", "euro", "euros", "eur", "pounds", "gbp", "cents", "chf", "yen"};
+    if (kNames.contains(words[next].folded)) return true;
+    if (!IsMultiple(words[next].folded)) break;
+  }
+  return false;
+}
+
 // Which words of a text carry the kind, and which may stand between two that do.
 struct Marks {
   std::vector<bool> core, glue;
@@ -164,8 +253,9 @@ Marks MarkWords(std::string_view text, std::span<const TextWord> words, AnswerKi
       marks.core[i] = IsDateWord(word);
       marks.glue[i] =
           word == "of" || word == "the" || word == "de" || word == "and" || word == "to";
-    } else if (kind == AnswerKind::kNumber) {
-      marks.core[i] = IsNumberWord(word);
+    } else if (IsNumeric(kind)) {
+      marks.core[i] = kind == AnswerKind::kCode ? HasDigit(word) : IsNumberAt(text, words, i);
+      if (kind == AnswerKind::kMoney && !IsMoneyAt(text, words, i)) marks.core[i] = false;
       marks.glue[i] = word == "and" || word == "to";
     } else {
       marks.core[i] = IsCapitalised(text, words[i]) && !IsFunctionWord(word);
@@ -176,9 +266,13 @@ Marks MarkWords(std::string_view text, std::span<const TextWord> words, AnswerKi
   return marks;
 }
 
-// Words [first, last) as a stretch; takes in a sign before or behind that belongs to a number.
+// Words [first, last) as a stretch; takes in a sign before or behind that belongs to a number, and
+// the rest of a code.
 Stretch StretchOf(std::string_view text, std::span<const TextWord> words) {
   Stretch stretch{words.front().begin, words.back().end};
+  if (HasDigit(words.front().folded) || HasDigit(words.back().folded)) {
+    stretch = WholeCode(text, stretch);
+  }
   for (const std::string_view sign : {"$", "€", "£", "-", "+", "~"}) {
     if (HasDigit(words.front().folded) && text.substr(0, stretch.begin).ends_with(sign)) {
       stretch.begin -= static_cast<uint32_t>(sign.size());
@@ -209,12 +303,6 @@ bool IsParticle(std::string_view word) {
          word == "van" || word == "de" || word == "der" || word == "da" || word == "di";
 }
 
-// Names of powers of ten and the like, which belong to the number before them.
-bool IsMultiple(std::string_view word) {
-  return word == "hundred" || word == "thousand" || word == "million" || word == "billion" ||
-         word == "trillion" || word == "percent";
-}
-
 // Whether nothing but a space, a comma or a sign inside dates and numbers is between two words.
 bool Touch(std::string_view text, const TextWord& left, const TextWord& right) {
   const std::string_view gap = text.substr(left.end, right.begin - left.end);
@@ -236,7 +324,7 @@ std::vector<Stretch> OfKind(std::string_view text, std::span<const TextWord> wor
       if (marks.core[j]) end = j + 1;
     }
     size_t last = end;
-    if (kind == AnswerKind::kNumber) {
+    if (IsNumeric(kind)) {
       while (last < words.size() && last < end + 3 && !IsFunctionWord(words[last].folded) &&
              Touch(text, words[last - 1], words[last])) {
         ++last;
@@ -249,6 +337,10 @@ std::vector<Stretch> OfKind(std::string_view text, std::span<const TextWord> wor
 }
 
 }  // namespace
+
+bool IsNumeric(AnswerKind kind) {
+  return kind == AnswerKind::kNumber || kind == AnswerKind::kMoney || kind == AnswerKind::kCode;
+}
 
 Question ReadQuestion(std::string_view text) {
   Question question;
@@ -292,6 +384,29 @@ Candidates CandidateStretches(std::string_view text, const Question& question) {
     candidates.stretches.push_back(StretchOf(text, all));
   }
   return candidates;
+}
+
+Stretch WholeQuantity(std::string_view text, Stretch stretch) {
+  static const std::unordered_set<std::string_view> kUnits = {
+      "a",       "ah",     "amperes", "bar",      "billion", "bytes",   "c",       "cm",
+      "cents",   "day",    "days",    "db",       "degrees", "dollars", "euros",   "f",
+      "feet",    "foot",   "ft",      "g",        "gallons", "gb",      "ghz",     "grams",
+      "h",       "hours",  "hour",    "hp",       "hundred", "hz",      "inch",    "inches",
+      "kb",      "kg",     "khz",     "km",       "knots",   "kv",      "kw",      "kwh",
+      "l",       "lb",     "lbs",     "liters",   "litres",  "m",       "ma",      "mb",
+      "meters",  "metres", "mg",      "mhz",      "miles",   "million", "min",     "minute",
+      "minutes", "ml",     "mm",      "month",    "months",  "mph",     "ms",      "mw",
+      "nm",      "pa",     "percent", "pounds",   "ppm",     "psi",     "rpm",     "s",
+      "seconds", "second", "tb",      "thousand", "times",   "tons",    "tonnes",  "trillion",
+      "v",       "w",      "watts",   "week",     "weeks",   "year",    "years",   "yards",
+      "µm",      "μm",     "euro",    "eur",      "usd",     "jahre",   "stunden", "tage",
+      "minuten", "monate", "ans",     "heures",   "jours",   "años",    "horas",   "días"};
+  for (const TextWord& word : WordsOf(text.substr(stretch.end, 24))) {
+    const std::string_view gap = text.substr(stretch.end, word.begin);
+    if (gap.size() > 1 || !kUnits.contains(word.folded)) break;
+    return {stretch.begin, stretch.end + word.end};
+  }
+  return stretch;
 }
 
 Stretch WholeName(std::string_view text, Stretch stretch, const Question& question) {

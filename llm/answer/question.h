@@ -9,7 +9,18 @@
 namespace ragstone::llm {
 
 // What kind of thing a question asks for, as far as its words tell.
-enum class AnswerKind { kAny, kTime, kNumber, kName, kPlace };
+enum class AnswerKind {
+  kAny,
+  kTime,
+  kNumber,
+  kMoney,
+  kCode,  // a number that names something: serial, part and telephone numbers
+  kName,
+  kPlace
+};
+
+// Whether answers of the kind have figures or number words in them.
+bool IsNumeric(AnswerKind kind);
 
 // A question, read once.
 struct Question {
@@ -35,6 +46,9 @@ struct Candidates {
   bool only_asked = false;  // whether the text has no words but the question's and function words
 };
 Candidates CandidateStretches(std::string_view text, const Question& question);
+
+// Widens a stretch that holds a number by the unit behind it ("65" to "65 bar").
+Stretch WholeQuantity(std::string_view text, Stretch stretch);
 
 // Widens a stretch that begins or ends inside a name or a quantity to the whole of it ("Osama" to
 // "Osama bin Laden", "3" to "3 million"), but not over words of the question.

@@ -55,7 +55,7 @@ void Show(const SpanRequest& request, size_t index, Shown& shown) {
   const EvidenceSentence& sentence = request.evidence->sentences[index];
   const EvidencePassage& passage = (*request.passages)[sentence.passage];
   if (!shown.text.empty()) shown.text += "\n";
-  shown.text += sentence.shown;
+  shown.text += sentence.Text();
   const std::string text = SpacesForControls(passage.text);
   const Candidates candidates = UnitCandidates(text, sentence, *request.question);
   for (const Stretch& stretch : candidates.stretches) {
@@ -78,19 +78,27 @@ GenerateRequest PromptFor(const SpanRequest& request, const Shown& shown) {
   return prompt;
 }
 
-// What the chosen bytes of a candidate stretch stand for. A model that chose the unit means the
-// number before it, and one that chose a part of a date the date; a span without meaning of its own
-// ("a", "of the") means the stretch.
-Stretch WholeAnswer(std::string_view text, Stretch chosen, Stretch stretch, bool of_kind,
-                    const SpanRequest& request) {
+// What the chosen bytes of a candidate stretch stand for. A cell of a table is chosen as a whole. A
+// model that chose the unit means the number before it, and one that chose a part of a date the
+// date; a span without meaning of its own ("a", "of the") means the stretch.
+Stretch WholeAnswer(const EvidenceSentence& sentence, std::string_view text, Stretch chosen,
+                    Stretch stretch, bool of_kind, const Question& question) {
+  for (const Stretch cell : sentence.values) {
+    if (cell.begin <= chosen.begin && chosen.end <= cell.end &&
+        WordsOf(text.substr(cell.begin, cell.end - cell.begin)).size() <= kSpanWordsMax) {
+      return cell;
+    }
+  }
   const std::vector<TextWord> words = WordsOf(text.substr(chosen.begin, chosen.end - chosen.begin));
   const bool meaningful = std::any_of(words.begin(), words.end(), [](const TextWord& word) {
     return !IsFunctionWord(word.folded);
   });
   if (!meaningful) return stretch;
-  if (of_kind && request.question->kind == AnswerKind::kTime) return stretch;
-  if (of_kind && request.question->kind == AnswerKind::kNumber) chosen.begin = stretch.begin;
-  return WholeName(text, chosen, *request.question);
+  if (of_kind && question.kind == AnswerKind::kTime) return stretch;
+  if (of_kind && IsNumeric(question.kind)) {
+    return WholeQuantity(text, {stretch.begin, chosen.end});
+  }
+  return WholeName(text, chosen, question);
 }
 
 // Asks once with the refusal allowed; if the model takes it, once more without, because whether to
@@ -122,11 +130,11 @@ Result<std::optional<ShortAnswer>> Choose(const SpanRequest& request, const Show
                     std::to_string(source) + ", which do not exist");
   }
   const Shown::Origin& origin = shown.origins[source];
-  const std::string_view text =
-      (*request.passages)[request.evidence->sentences[origin.sentence].passage].text;
+  const EvidenceSentence& sentence = request.evidence->sentences[origin.sentence];
   const Stretch chosen = {origin.stretch.begin + result.span_begin,
                           origin.stretch.begin + result.span_end};
-  const Stretch whole = WholeAnswer(text, chosen, origin.stretch, origin.of_kind, request);
+  const Stretch whole = WholeAnswer(sentence, (*request.passages)[sentence.passage].text, chosen,
+                                    origin.stretch, origin.of_kind, *request.question);
   return std::optional(
       ShortAnswer{origin.sentence, whole.begin, whole.end, result.logprob, refusal});
 }
@@ -138,7 +146,7 @@ std::vector<size_t> Order(const SpanRequest& request) {
   std::vector<size_t> order(std::min(sentences.size(), kConsidered));
   std::iota(order.begin(), order.end(), size_t{0});
   const AnswerKind kind = request.question->kind;
-  if (kind == AnswerKind::kTime || kind == AnswerKind::kNumber) {
+  if (kind == AnswerKind::kTime || IsNumeric(kind)) {
     std::stable_partition(order.begin(), order.end(),
                           [&](size_t i) { return sentences[i].of_kind > 0; });
   }
@@ -157,7 +165,7 @@ Result<Budget> CountBudget(const SpanRequest& request, const std::vector<size_t>
   std::vector<std::string> texts = {std::string(request.weak ? kExamples : kInstruction),
                                     "Text: \nQuestion: " + request.question->text + "\nAnswer:"};
   for (const size_t i : order) {
-    texts.push_back(request.evidence->sentences[i].shown);
+    texts.push_back(request.evidence->sentences[i].Text());
   }
   ASSIGN_OR_RETURN(const std::vector<uint32_t> counts, generator.CountTokens(texts, context));
   if (counts.size() != texts.size()) return Internal("answer: the generator counted too few texts");

@@ -1,6 +1,7 @@
 #include "llm/answer/units.h"
 
 #include <algorithm>
+#include <array>
 
 #include "llm/answer/text_words.h"
 
@@ -9,8 +10,8 @@ namespace {
 
 constexpr size_t kUnitBytesMax = 600;
 constexpr size_t kUnitBytesMin = 3;
-// Longer lines of a heading path are prose that happens to be one.
-constexpr size_t kHeadBytesMax = 60;
+constexpr size_t kHeadBytesMax = 60;  // of a column's head
+constexpr size_t kHeadingWordsMax = 12;
 
 std::string_view Part(std::string_view text, Stretch stretch) {
   return text.substr(stretch.begin, stretch.end - stretch.begin);
@@ -69,10 +70,30 @@ bool NamesColumns(std::string_view text, const Row& head, const Row& next) {
          });
 }
 
+// A line of a table of contents: a heading with leader dots.
+bool IsContentsLine(std::string_view line) {
+  return line.find(". . . .") != std::string_view::npos ||
+         line.find(".....") != std::string_view::npos;
+}
+
+// One short line without a full stop or figures, but for its own number ("6.3 Changing oil", "Table
+// 7: Schedule").
+bool LooksLikeHeading(std::string_view line) {
+  const std::vector<TextWord> words = WordsOf(line);
+  if (words.size() > kHeadingWordsMax || line.find('\n') != std::string_view::npos) return false;
+  if (std::string_view(".!?;,").find(line.back()) != std::string_view::npos) return false;
+  size_t first = 0;
+  static constexpr std::array<std::string_view, 8> kNumbered = {
+      "table", "figure", "chapter", "section", "appendix", "tabelle", "abbildung", "kapitel"};
+  if (std::find(kNumbered.begin(), kNumbered.end(), words[0].folded) != kNumbered.end()) ++first;
+  if (first < words.size() && HasDigit(words[first].folded)) ++first;
+  return first < words.size() && !HasDigit(line.substr(words[first].begin));
+}
+
 class Reader {
  public:
-  Reader(std::string_view text, std::string_view heading, const SentenceSplitter& sentences)
-      : text_(text), heading_(FoldSpaces(heading)), sentences_(sentences) {}
+  Reader(std::string_view text, const SentenceSplitter& sentences)
+      : text_(text), sentences_(sentences) {}
 
   std::vector<EvidenceUnit> Read() {
     size_t prose = 0;  // where the text before the row at hand begins
@@ -123,14 +144,14 @@ class Reader {
     unit.begin = piece.begin;
     unit.end = piece.end;
     unit.shown = FoldSpaces(Part(text_, piece));
-    unit.heading = IsHeading(piece, unit.shown);
-    units_.push_back(std::move(unit));
+    unit.heading = IsHeading(piece) || IsContentsLine(unit.shown);
+    Add(std::move(unit));
   }
 
-  bool IsHeading(Stretch piece, const std::string& shown) const {
-    const bool begins_line = piece.begin == 0 || text_[piece.begin - 1] == '\n';
-    const bool ends_line = piece.end == text_.size() || text_[piece.end] == '\n';
-    return begins_line && ends_line && heading_.find(shown) != std::string::npos;
+  bool IsHeading(Stretch piece) const {
+    const std::string_view before = text_.substr(0, piece.begin), after = text_.substr(piece.end);
+    const bool alone = (before.empty() || before.ends_with("\n\n")) && after.starts_with("\n\n");
+    return alone && LooksLikeHeading(Part(text_, piece)) && HasWord(after);
   }
 
   void AddTable(const std::vector<Row>& table) {
@@ -145,7 +166,8 @@ class Reader {
         AddPairs(row);
       } else {
         const bool under = headed && i > 0 && row.cells.size() == table[0].cells.size();
-        AddRow(row, under ? &table[0] : nullptr);
+        // The first row of a short table may be a row like the others.
+        AddRow(row, under ? &table[0] : nullptr, headed && i == 0 && table.size() > 2);
       }
     }
   }
@@ -166,11 +188,20 @@ class Reader {
       unit.end = value.end;
       unit.shown = FoldSpaces(Part(text_, cell)) + " " + FoldSpaces(Part(text_, value));
       unit.values = {value};
-      units_.push_back(std::move(unit));
+      Add(std::move(unit));
     }
   }
 
-  void AddRow(const Row& row, const Row* head) {
+  void Add(EvidenceUnit unit) {
+    if (!unit.heading) {
+      unit.section = section_;
+    } else if (unit.values.empty()) {
+      section_ = unit.shown;
+    }
+    units_.push_back(std::move(unit));
+  }
+
+  void AddRow(const Row& row, const Row* head, bool heads_others) {
     EvidenceUnit unit;
     unit.begin = row.line.begin;
     unit.end = row.line.end;
@@ -185,12 +216,13 @@ class Reader {
       }
       unit.shown += FoldSpaces(cell);
     }
-    if (!unit.values.empty()) units_.push_back(std::move(unit));
+    unit.heading = heads_others;
+    if (!unit.values.empty()) Add(std::move(unit));
   }
 
   std::string_view text_;
-  std::string heading_;
   const SentenceSplitter& sentences_;
+  std::string section_;
   std::vector<EvidenceUnit> units_;
 };
 
@@ -214,9 +246,8 @@ std::vector<Stretch> AskedValues(const EvidenceUnit& unit, const Question& quest
 
 }  // namespace
 
-std::vector<EvidenceUnit> UnitsOf(std::string_view text, std::string_view heading,
-                                  const SentenceSplitter& sentences) {
-  return Reader(text, heading, sentences).Read();
+std::vector<EvidenceUnit> UnitsOf(std::string_view text, const SentenceSplitter& sentences) {
+  return Reader(text, sentences).Read();
 }
 
 Candidates UnitCandidates(std::string_view text, const EvidenceUnit& unit,

@@ -23,15 +23,18 @@ struct EvidenceUnit {
   // The heads of the columns of `values`, by place; empty for a unit that is no row under heads.
   std::vector<std::string> heads;
   bool heading = false;
+  std::string section;  // the heading above it in the same passage; may be empty
+
+  // The unit with what it is about, for comparing and for models.
+  std::string Text() const { return section.empty() ? shown : section + ": " + shown; }
 };
 
 using SentenceSplitter =
     std::function<std::vector<std::pair<size_t, size_t>>(std::string_view text)>;
 
-// Returns the units of a passage in order; pieces without a word are left out. `heading` is the
-// path of headings above the passage, which tells its own headings from sentences.
-std::vector<EvidenceUnit> UnitsOf(std::string_view text, std::string_view heading,
-                                  const SentenceSplitter& sentences);
+// Returns the units of a passage in order; pieces without a word are left out. A short line between
+// empty lines that is no sentence and has more text below it is taken for a heading.
+std::vector<EvidenceUnit> UnitsOf(std::string_view text, const SentenceSplitter& sentences);
 
 // The candidates of a unit, as bytes of the passage's text: CandidateStretches of its values, of
 // those columns only whose heads the question names, if it names one; the others' words identify

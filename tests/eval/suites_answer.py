@@ -195,8 +195,8 @@ def _ask_file(env, result, question):
     group = "answerable" if question["answerable"] else "unanswerable"
     if "error" in reply:
         # A failed call is a wrong answer, and it is shown.
-        scores = ({"evidence page": 0.0, "cited page": 0.0, "answer right": 0.0}
-                  if question["answerable"] else {"refused": 0.0})
+        names = ("evidence page", "cited page", "answer right", "quote holds it")
+        scores = dict.fromkeys(names if question["answerable"] else ("refused",), 0.0)
         result.put(question["id"], group, scores, error=reply["error"], short_answer="",
                    pages_cited=[], **facts)
         return
@@ -208,6 +208,9 @@ def _ask_file(env, result, question):
         scores = {"evidence page": float(bool(right & set(found + cited))),
                   "cited page": float(bool(right & set(cited))),
                   "answer right": metrics.contains_answer(said, question["answers"]),
+                  "quote holds it": metrics.contains_answer(
+                      " ".join(citation["quote"] for citation in reply["citations"]),
+                      question["answers"]),
                   "refused": float(not reply["answered"])}
     else:
         scores = {"refused": float(not reply["answered"])}

@@ -51,7 +51,7 @@ TEST_F(SettingsTest, DefaultsFollowXdgFoldersAndTheExecutable) {
   EXPECT_EQ(settings->memory_limit, MemoryOfMachine() / 2);
   EXPECT_EQ(settings->grpc_listen, "127.0.0.1:7420");
   EXPECT_EQ(settings->chunk_tokens_max, 200u);
-  EXPECT_DOUBLE_EQ(settings->confidence_min, 0.5);
+  EXPECT_DOUBLE_EQ(settings->confidence_min, 0.3);
 
   sources_.environment["XDG_DATA_HOME"] = "/data";
   EXPECT_EQ(LoadSettings(sources_)->data_dir, "/data/ragstone/data");

@@ -30,11 +30,10 @@ std::vector<Record> ReadCases(const std::filesystem::path& path) {
   return records;
 }
 
-const std::map<std::string, AnswerKind> kKinds = {{"any", AnswerKind::kAny},
-                                                  {"time", AnswerKind::kTime},
-                                                  {"number", AnswerKind::kNumber},
-                                                  {"name", AnswerKind::kName},
-                                                  {"place", AnswerKind::kPlace}};
+const std::map<std::string, AnswerKind> kKinds = {
+    {"any", AnswerKind::kAny},     {"time", AnswerKind::kTime}, {"number", AnswerKind::kNumber},
+    {"money", AnswerKind::kMoney}, {"code", AnswerKind::kCode}, {"name", AnswerKind::kName},
+    {"place", AnswerKind::kPlace}};
 
 void Check(const Record& record) {
   SCOPED_TRACE(record.at("question"));

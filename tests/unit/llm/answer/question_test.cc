@@ -44,7 +44,7 @@ TEST(Candidates, NarrowToDates) {
 }
 
 TEST(Candidates, NarrowToNumbersWithTheirUnits) {
-  EXPECT_EQ(Texts("It costs $1,200 per year or 5.5% of sales.", "How much does it cost?"),
+  EXPECT_EQ(Texts("It costs $1,200 per year or 5.5% of sales.", "How much is it?"),
             (std::vector<std::string>{"$1,200", "5.5%"}));
   EXPECT_EQ(Texts("The unit weighs 14 kg when empty.", "How heavy is the unit?"),
             (std::vector<std::string>{"14 kg"}));

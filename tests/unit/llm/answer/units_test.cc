@@ -7,9 +7,9 @@
 namespace ragstone::llm {
 namespace {
 
-std::vector<EvidenceUnit> Units(const std::string& text, const std::string& heading = "") {
+std::vector<EvidenceUnit> Units(const std::string& text) {
   FakeGenerator generator;
-  return UnitsOf(text, heading, FakeServices(&generator).sentences);
+  return UnitsOf(text, FakeServices(&generator).sentences);
 }
 
 std::vector<std::string> Shown(const std::string& text) {
@@ -62,11 +62,15 @@ TEST(Units, MarkdownTablesAreTables) {
 }
 
 TEST(Units, HeadingsAreTold) {
-  const std::vector<EvidenceUnit> units =
-      Units("6.3 Changing oil\n\nThe pump takes 2 litres.", "Manual > 6 Care > 6.3 Changing oil");
-  ASSERT_EQ(units.size(), 2u);
-  EXPECT_TRUE(units[0].heading);
-  EXPECT_FALSE(units[1].heading);
+  const auto is_heading = [](const std::string& text) { return Units(text)[0].heading; };
+  EXPECT_TRUE(is_heading("6.3 Changing oil\n\nThe pump takes 2 litres."));
+  EXPECT_TRUE(is_heading("Table 7: Maintenance schedule\n\nPart | Interval"));
+  EXPECT_TRUE(is_heading("Safety\n\nWear gloves."));
+  EXPECT_TRUE(is_heading("6.3 Changing oil........7"));
+  EXPECT_FALSE(is_heading("Safety\nWear gloves.")) << "one paragraph";
+  EXPECT_FALSE(is_heading("Safety")) << "nothing below";
+  EXPECT_FALSE(is_heading("Wear gloves.\n\nAnd boots."));
+  EXPECT_FALSE(is_heading("Weight 14 kg\n\nThe pump is heavy.")) << "a figure that may answer";
 }
 
 TEST(Units, LongRowsAndSentencesAreCut) {
@@ -82,8 +86,8 @@ TEST(Units, AnswersComeFromTheColumnThatTheQuestionNames) {
   EXPECT_EQ(CandidatesOf(text, belt, "Which part is sold for 90 €?"), (Strings{"Belt"}));
   // No column is named: any value but the one that names the row.
   EXPECT_EQ(CandidatesOf(text, belt, "Tell me about the belt"), (Strings{"A1", "90 €"}));
-  // A number is asked for: the row's own name has none.
-  EXPECT_EQ(CandidatesOf(text, Units(text)[2], "How much is the seal?"), (Strings{"B2", "14 €"}));
+  // A number is asked for: codes are none.
+  EXPECT_EQ(CandidatesOf(text, Units(text)[2], "How much is the seal?"), (Strings{"14 €"}));
 }
 
 TEST(Units, AnyBytesGiveUnitsInsideTheText) {
