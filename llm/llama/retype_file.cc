@@ -36,7 +36,7 @@ bool WorthTrying(uint64_t parameters, double bits_per_weight) {
   const double bytes = static_cast<double>(parameters) * bits_per_weight / 8;
   const double memory =
       static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
-  return bytes <= std::min(memory / 4, 4.0 * 1024 * 1024 * 1024);
+  return bytes <= std::min(memory / 8, 4.0 * 1024 * 1024 * 1024);
 }
 
 ScratchFile::~ScratchFile() {

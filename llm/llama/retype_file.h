@@ -23,8 +23,8 @@ Status RetypeFile(const std::filesystem::path& input, const std::filesystem::pat
 std::string StorageTypeName(const llama_model* model);
 
 // Whether a model of so many parameters can be tried in a type of so many bits per weight: its size
-// must be at most a quarter of the memory and 4 GiB, so that an import neither fills the disk nor
-// takes hours.
+// must be at most an eighth of the memory, since several types are held at once, and 4 GiB, so that
+// an import neither fills the disk nor takes hours.
 bool WorthTrying(uint64_t parameters, double bits_per_weight);
 
 // A temporary file that is removed at the end.

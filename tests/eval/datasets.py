@@ -101,6 +101,16 @@ def own_pdf_questions(eval_dir):
     return questions
 
 
+def sample_questions():
+    """Our questions about the manual in deploy/samples, which the answerer was developed with."""
+    here = pathlib.Path(__file__)
+    questions = json.loads(
+        here.with_name("sample_questions.json").read_text(encoding="utf-8"))
+    for question in questions:
+        question["path"] = here.parents[2] / "deploy/samples/tern40-manual.pdf"
+    return questions
+
+
 def hard_pdfs(eval_dir):
     """Difficult PDFs: rows of index.tsv with `path`; another tool's findings, not the truth."""
     folder = pathlib.Path(eval_dir) / "pdfs-hard"

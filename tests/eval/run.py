@@ -10,7 +10,7 @@ import sys
 
 import results as result_files
 
-SUITES = ("retrieval", "squad", "pdfqa", "pdfs", "hard", "ingest")
+SUITES = ("retrieval", "squad", "pdfqa", "pdfs", "sample", "hard", "ingest")
 
 
 class Environment:
@@ -112,6 +112,7 @@ def run_suite(name, args):
     import suites_retrieval
     functions = {"retrieval": suites_retrieval.run, "squad": suites_answer.run_squad,
                  "pdfqa": suites_answer.run_pdfqa, "pdfs": suites_answer.run_pdfs,
+                 "sample": suites_answer.run_sample,
                  "hard": suites_ingest.run_hard, "ingest": suites_ingest.run_ingest}
     # A data directory belongs to one build: another one may cut documents differently.
     data_dir = pathlib.Path(args.work).resolve() / f"data-{args.build}-{name}"

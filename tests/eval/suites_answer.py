@@ -164,19 +164,27 @@ def _ask_pdfqa(env, result, question, collection, refused):
 
 def run_pdfs(env):
     """Aim 8: `ragstone ask --file` on ten PDFs with our own thirty questions, through the CLI."""
-    questions = datasets.own_pdf_questions(env.eval_dir)
-    result = env.results("pdfs", {"style": "short"})
+    _ask_files(env, "pdfs", datasets.own_pdf_questions(env.eval_dir))
+
+
+def run_sample(env):
+    """Our questions about our own sample: developed with, so no measure of other documents."""
+    _ask_files(env, "sample", datasets.sample_questions())
+
+
+def _ask_files(env, suite, questions):
+    result = env.results(suite, {"style": "short"})
     for done, question in enumerate(questions, 1):
         if result.get(question["id"]) is None:
             _ask_file(env, result, question)
-        print(f"pdfs: {done} of {len(questions)} questions", file=sys.stderr)
-    env.report([("pdfs", result)], lambda item: True)
+        print(f"{suite}: {done} of {len(questions)} questions", file=sys.stderr)
+    env.report([(suite, result)], lambda item: True)
     rows = [(i["id"], i["question"][:60], "/".join(i["expected"])[:30] or "(no answer)",
              i["short_answer"][:40], ",".join(map(str, i["pages_expected"])),
              ",".join(map(str, i["pages_cited"])),
              "".join(f"{name[0]}{int(score)}" for name, score in i["scores"].items()))
             for i in result.items.values()]
-    env.write("pdfs-items", env.table(
+    env.write(f"{suite}-items", env.table(
         ["id", "question", "expected", "got", "pages", "cited", "scores"], rows))
 
 
