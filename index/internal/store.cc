@@ -13,8 +13,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdarg>
 #include <cstdio>
+#include <thread>
 
 #include "index/internal/batch_impl.h"
 
@@ -24,6 +26,21 @@ namespace {
 constexpr std::string_view kFormatLine = "ragstone database format 1\n";
 constexpr std::string_view kFormatFile = "database.format";
 constexpr std::string_view kLockFile = "database.lock";
+
+// How long a write waits for RocksDB to take up writing once there is room again.
+constexpr std::chrono::seconds kResumeMax{10};
+constexpr std::chrono::milliseconds kResumePause{100};
+
+// The write buffer of one family; the write buffer manager holds the sum.
+uint64_t WriteBufferBytes(uint64_t memory_bytes) {
+  return std::clamp<uint64_t>(memory_bytes / 16, 1 << 20, 32 << 20);
+}
+
+bool HasRoom(const std::filesystem::path& dir, uint64_t bytes) {
+  std::error_code error;
+  const std::filesystem::space_info space = std::filesystem::space(dir, error);
+  return !error && space.available >= bytes;
+}
 
 constexpr std::array<std::string_view, kFamilies> kFamilyNames = {
     "default", "document", "source",  "pending",   "batch", "page",
@@ -75,8 +92,7 @@ rocksdb::CompressionType BestCompression() {
 rocksdb::ColumnFamilyOptions FamilyOptions(Family family, uint64_t memory_bytes,
                                            const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::ColumnFamilyOptions options;
-  // The write buffer manager holds the sum; this bounds one family.
-  options.write_buffer_size = std::clamp<uint64_t>(memory_bytes / 16, 1 << 20, 32 << 20);
+  options.write_buffer_size = WriteBufferBytes(memory_bytes);
   options.max_write_buffer_number = 3;
   options.level_compaction_dynamic_level_bytes = true;
   // Pages are compressed by us; vectors do not compress.
@@ -191,6 +207,8 @@ Result<std::unique_ptr<Store>> Store::Open(const std::filesystem::path& dir, uin
                                            WarningSink on_warning) {
   RETURN_IF_ERROR(CreateDirectories(dir));
   std::unique_ptr<Store> store(new Store());
+  store->dir_ = dir;
+  store->room_bytes_ = WriteBufferBytes(memory_bytes);
   ASSIGN_OR_RETURN(store->lock_, TakeLock(dir));
   RETURN_IF_ERROR(CheckFormat(dir));
   store->block_cache_ = rocksdb::NewLRUCache(memory_bytes / 4 * 3);
@@ -239,10 +257,19 @@ Status Store::Write(StoreBatch* batch, bool sync) {
   rocksdb::WriteOptions options;
   options.sync = sync;
   rocksdb::Status status = db_->Write(options, &batch->batch_);
-  if (status.IsNoSpace() || status.severity() != rocksdb::Status::Severity::kNoError) {
-    // After an error of the disk RocksDB refuses writes until it is told to go on. The cause may be
-    // gone by now; if it is not, this fails as the write did.
-    if (db_->Resume().ok()) status = db_->Write(options, &batch->batch_);
+  const auto refused = [&] {
+    return status.IsNoSpace() || status.severity() != rocksdb::Status::Severity::kNoError;
+  };
+  // After an error of the disk RocksDB refuses writes until it is told to go on, and also while it
+  // looks for room itself. The cause may be gone by now; if it is not, this fails as the write did.
+  const auto until = std::chrono::steady_clock::now() + kResumeMax;
+  while (refused()) {
+    if (db_->Resume().ok()) {
+      status = db_->Write(options, &batch->batch_);
+      if (!refused()) break;
+    }
+    if (!HasRoom(dir_, room_bytes_) || std::chrono::steady_clock::now() > until) break;
+    std::this_thread::sleep_for(kResumePause);
   }
   return FromRocks(status, "write to the database");
 }

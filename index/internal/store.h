@@ -97,7 +97,7 @@ class Store {
   Result<std::optional<std::string>> Get(Family family, std::string_view key) const;
   std::unique_ptr<StoreIterator> NewIterator(Family family) const;
   // All or nothing. With `sync` it and everything written before is durable on return. After the
-  // disk was full, tries to take up writing again before it gives up.
+  // disk was full, takes up writing again if there is room, for which it waits some seconds.
   Status Write(StoreBatch* batch, bool sync);
   uint64_t Property(Family family, const char* name) const;
   uint64_t block_cache_bytes() const;
@@ -110,6 +110,8 @@ class Store {
     return handles_[static_cast<size_t>(family)];
   }
 
+  std::filesystem::path dir_;
+  uint64_t room_bytes_ = 0;  // with less on the disk RocksDB does not take up writing again
   FileDescriptor lock_;
   std::shared_ptr<rocksdb::Cache> block_cache_;
   std::shared_ptr<rocksdb::WriteBufferManager> write_buffers_;

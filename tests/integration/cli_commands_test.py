@@ -201,6 +201,35 @@ class BadInputTest(CliCase):
         data = run("collection", "list", "--json", RAGSTONE_DATA_DIR=str(owned / "data"))
         self.assertEqual((data.code, data.reason), (1, "FILE_PERMISSION"), str(data))
 
+    @unittest.skipUnless(os.geteuid() == 0, "needs root to mount a small disk")
+    def test_a_full_disk_is_named_what_was_there_stays_and_room_heals(self):
+        self.home.data.mkdir(exist_ok=True)
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=160m", "tmpfs",
+                                  self.home.data], capture_output=True, check=False)
+        if mounted.returncode != 0:
+            self.skipTest(f"no right to mount: {mounted.stderr}")
+        try:
+            server = harness.Server(self.home)
+            self.add(self.home.write("kept.txt", "The kept gauge is brass.\n"))
+            ballast = self.home.data / "ballast"
+            ballast.write_bytes(b"x" * (shutil.disk_usage(self.home.data).free - (2 << 20)))
+            for number in range(60):
+                text = "".join(f"Line {n} of {number} speaks of valve {n * 7919 % 9973}.\n"
+                               for n in range(12_000))
+                done = self.home.run("add", "--json", self.home.write(f"big{number}.txt", text))
+                if done.code != 0:
+                    break
+            self.assertEqual(done.code, 1, "the disk did not get full")
+            self.assertIn("DISK_FULL", done.out)
+            found = self.home.run("search", "--json", "--mode", "keyword", "brass")
+            self.assertEqual((found.code, len(found.json["hits"])), (0, 1), str(found))
+            self.assertIsNone(server.process.poll(), "the server ended")
+            ballast.unlink()
+            self.add(self.home.write("after.txt", "There is room again.\n"))
+            self.assertEqual(server.stop(), 0)
+        finally:
+            subprocess.run(["umount", "-l", self.home.data], check=True)
+
     def test_wrong_usage_is_exit_code_two_and_names_the_nearest(self):
         for args, hint in ((["search", "--topk", "3", "q"], "--top-k"), (["serch", "q"], "search"),
                            (["add"], "PATH"), (["search", "--ask-top-k", "many", "q"],
