@@ -4,12 +4,12 @@
     crash_pdfs.py --ragstone build/release/bin/ragstone --pdfs FOLDER --work FOLDER [--kills 10]
 
 First the folder is added without a kill, or that of an earlier run in the same work folder is
-taken. Then it is added to an empty data directory while the server is killed, and again after each
-restart, as a user would; then every document that is listed must have the pages and chunks of the
-undisturbed run, be found by a text of its own, and never be gone again; the interrupted jobs must go
-on by themselves. At the end
-both databases must hold the same documents and answer the same
-queries with the same passages. Prints what happened and ends with 1 if anything was wrong.
+taken. Then it is added to an empty data directory while the server is killed, and again after
+each restart, as a user would; then every document that is listed must have the pages and chunks
+of the undisturbed run, be found by a text of its own, and never be gone again; the interrupted
+jobs must go on by themselves. At the end both databases must hold the same documents and answer
+the same queries with the same passages. Prints what happened and ends with 1 if anything was
+wrong.
 """
 
 import argparse
