@@ -104,7 +104,9 @@ std::vector<SpanMatcher::Place> SpanMatcher::Starts() const {
     const auto size = static_cast<uint32_t>(text.bytes.size());
     const uint32_t last = text.index < 0 ? 1 : size;
     for (uint32_t i = 0; i < last; ++i) {
-      if (text.boundary[i] && text.bytes[i] != ' ') starts.push_back(Place{t, i, i});
+      const uint32_t before = i == 0 ? 0 : text.words[i - 1];
+      const bool has_word = text.words.back() > before || text.words.back() == 0;
+      if (has_word && text.boundary[i] && text.bytes[i] != ' ') starts.push_back(Place{t, i, i});
     }
   }
   return starts;

@@ -39,7 +39,7 @@ PieceTrie PieceTrie::Build(const std::vector<std::pair<std::string, int32_t>>& k
     while (first_free < taken.size() && taken[first_free]) ++first_free;
     const uint32_t lowest = children.front().first;
     const uint32_t from = children.size() > 1 ? std::max(first_free, branching_from) : first_free;
-    const uint32_t first_base = from > lowest ? from - lowest : 1;
+    const uint32_t first_base = from - lowest;
     uint32_t base = first_base;
     const auto fits = [&] {
       return std::all_of(children.begin(), children.end(), [&](const auto& child) {

@@ -268,7 +268,9 @@ Status Store::Write(StoreBatch* batch, bool sync) {
       status = db_->Write(options, &batch->batch_);
       if (!refused()) break;
     }
-    if (!HasRoom(dir_, room_bytes_) || std::chrono::steady_clock::now() > until) break;
+    if (!status.IsNoSpace() || !HasRoom(dir_, room_bytes_) ||
+        std::chrono::steady_clock::now() > until)
+      break;
     std::this_thread::sleep_for(kResumePause);
   }
   return FromRocks(status, "write to the database");

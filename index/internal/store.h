@@ -86,8 +86,9 @@ class StoreIterator {
 // Ragstone's RocksDB: families, limits, conversion of errors. Thread-safe.
 class Store {
  public:
-  // As Database::Open. Takes the lock file, checks the format file, opens or creates RocksDB.
   using WarningSink = std::function<void(std::string_view line)>;
+  // As Database::Open. Takes the lock file, checks the format file, opens or creates RocksDB, whose
+  // warnings go to `on_warning` from any thread.
   static Result<std::unique_ptr<Store>> Open(const std::filesystem::path& dir,
                                              uint64_t memory_bytes, WarningSink on_warning = {});
   ~Store();

@@ -21,7 +21,8 @@ struct ConfidenceInput {
 // The signals by name, each roughly between 0 and 1.
 std::map<std::string, double> ConfidenceSignals(const ConfidenceInput& input);
 
-// The probability that the evidence holds the answer. Without evidence or span it is 0.
+// How likely the evidence holds the answer, 0 to 1: a logistic model, halved where a number or date
+// is asked for and the chosen unit has none. Without evidence or span it is 0.
 double Confidence(const ConfidenceInput& input);
 
 }  // namespace ragstone::llm

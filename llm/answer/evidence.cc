@@ -15,6 +15,7 @@ namespace {
 constexpr size_t kPassagesMax = 12;
 constexpr size_t kSentencesMax = 320;
 constexpr size_t kEmbeddedMax = 40;
+constexpr size_t kEmbeddedTwiceMax = 20;  // the best, also behind the heading above them
 
 // Weights of the sentence score: a softmax over the sentences of the best eight passages, fitted by
 // tests/eval/fit_abstention.py on 300 questions of SQuAD v1.1 dev (does the sentence hold the gold
@@ -71,7 +72,7 @@ class QuestionTerms {
 std::vector<EvidenceSentence> SentencesOf(const EvidencePassage& passage, uint32_t index,
                                           const AnswerServices& services) {
   std::vector<EvidenceSentence> sentences;
-  for (EvidenceUnit& unit : UnitsOf(passage.text, services.sentences)) {
+  for (EvidenceUnit& unit : UnitsOf(passage.text, passage.heading, services.sentences)) {
     EvidenceSentence sentence;
     static_cast<EvidenceUnit&>(sentence) = std::move(unit);
     sentence.passage = index;
@@ -115,8 +116,13 @@ Result<Evidence> ScoreWords(const Question& question, const std::vector<Evidence
     evidence.passage_coverage = std::max(evidence.passage_coverage, terms.Share(everywhere));
     for (size_t i = 0; i < own.size() && evidence.sentences.size() < kSentencesMax; ++i) {
       EvidenceSentence& s = own[i];
-      if (!seen.insert(std::to_string(passage.document) + " " + s.shown).second) continue;
-      if (s.heading) section = found[i];
+      if (i == 0 || s.section != own[i - 1].section) {
+        ASSIGN_OR_RETURN(section, terms.FoundIn(s.section));
+      }
+      // Forms repeat their small units ("Year: 1962"), which mean something else in another
+      // section.
+      const std::string text = s.values.empty() ? s.shown : passage.heading + " " + s.Text();
+      if (!seen.insert(std::to_string(passage.document) + " " + text).second) continue;
       std::set<std::string> near = heading;
       near.insert(section.begin(), section.end());
       for (size_t j = i > 0 ? i - 1 : 0; j < std::min(i + 2, own.size()); ++j) {
@@ -150,7 +156,7 @@ Status CompareByMeaning(const Question& question, const AnswerServices& services
   for (size_t i = 0; i < sentences.size(); ++i) {
     texts.push_back(sentences[i].shown);
     owners.push_back(i);
-    if (sentences[i].section.empty()) continue;
+    if (sentences[i].section.empty() || i >= kEmbeddedTwiceMax) continue;
     texts.push_back(sentences[i].Text());
     owners.push_back(i);
   }

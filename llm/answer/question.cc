@@ -104,6 +104,7 @@ bool MakesCount(std::string_view word) {
 // noun, the last one before a preposition, is a quantity.
 AnswerKind QuantityAsked(std::span<const TextWord> words) {
   const auto kind_of = [&](size_t i) {
+    if (IsMoneyWord(words[i].folded)) return AnswerKind::kMoney;
     if (!IsQuantity(words[i].folded)) return AnswerKind::kAny;
     const bool code = words[i].folded == "number" && !MakesCount(words[i - 1].folded);
     return code ? AnswerKind::kCode : AnswerKind::kNumber;
@@ -121,12 +122,25 @@ AnswerKind QuantityAsked(std::span<const TextWord> words) {
   return AnswerKind::kAny;
 }
 
+// "When" and "where" ask at the beginning or behind a preposition ("since when"); elsewhere they
+// begin a clause ("gloves when opening the pump").
+bool Asks(std::span<const TextWord> words, size_t i) {
+  if (words[i].folded != "when" && words[i].folded != "where") return true;
+  static const std::unordered_set<std::string_view> kBefore = {"since", "until", "till", "by",
+                                                               "from",  "to",    "and"};
+  return i == 0 || kBefore.contains(words[i - 1].folded);
+}
+
 AnswerKind CuedKind(std::span<const TextWord> words) {
+  const bool money = std::any_of(words.begin(), words.end(),
+                                 [](const TextWord& word) { return IsMoneyWord(word.folded); });
   for (size_t i = 0; i < words.size(); ++i) {
     for (const KindCue& cue : kKindCues) {
-      if (words[i].folded != cue.first) continue;
+      if (words[i].folded != cue.first || !Asks(words, i)) continue;
       if (cue.second.empty() || (i + 1 < words.size() && words[i + 1].folded == cue.second)) {
-        return cue.kind;
+        const bool amount = cue.second == "much" || cue.second == "viel" ||
+                            cue.first == "combien" || cue.first == "cuánto";
+        return amount && money ? AnswerKind::kMoney : cue.kind;
       }
     }
   }
@@ -134,11 +148,22 @@ AnswerKind CuedKind(std::span<const TextWord> words) {
 }
 
 AnswerKind KindOf(std::span<const TextWord> words) {
-  AnswerKind kind = CuedKind(words);
-  if (kind == AnswerKind::kAny) kind = QuantityAsked(words);
-  const bool money = std::any_of(words.begin(), words.end(),
-                                 [](const TextWord& word) { return IsMoneyWord(word.folded); });
-  return kind == AnswerKind::kNumber && money ? AnswerKind::kMoney : kind;
+  const AnswerKind kind = CuedKind(words);
+  return kind == AnswerKind::kAny ? QuantityAsked(words) : kind;
+}
+
+// The words behind "how many" or "how much" up to a function word, at most two.
+std::vector<std::string> CountedWords(std::span<const TextWord> words) {
+  std::vector<std::string> counted;
+  for (size_t i = 0; i + 1 < words.size(); ++i) {
+    if (words[i].folded != "how") continue;
+    if (words[i + 1].folded != "many" && words[i + 1].folded != "much") continue;
+    for (size_t j = i + 2; j < words.size() && counted.size() < 2; ++j) {
+      if (IsFunctionWord(words[j].folded)) break;
+      counted.push_back(words[j].folded);
+    }
+  }
+  return counted;
 }
 
 bool HasDigit(std::string_view word) {
@@ -154,7 +179,8 @@ bool IsNumberWord(std::string_view word) {
       "thousand", "million",   "billion",   "trillion", "dozen",    "half",     "third",
       "quarter",  "twice",     "once",      "zwei",     "drei",     "vier",     "fünf",
       "deux",     "trois",     "quatre",    "cinq",     "dos",      "tres",     "cuatro",
-      "cinco",    "millionen", "millones",  "millions"};
+      "cinco",    "millionen", "millones",  "millions", "hourly",   "daily",    "weekly",
+      "monthly",  "quarterly", "yearly",    "annually", "täglich",  "jährlich"};
   return HasDigit(word) || kWords.contains(word);
 }
 
@@ -190,19 +216,20 @@ bool JoinsParts(char c) { return c == '-' || c == '/' || c == '_'; }
 
 // Widens a stretch to the whole of the codes and compounds that it cuts ("2030" to "OV-2030").
 Stretch WholeCode(std::string_view text, Stretch stretch) {
-  const auto word_byte = [&](size_t at) {
+  const auto digit = [&](size_t at) { return at < text.size() && HasDigit(text.substr(at, 1)); };
+  const auto inside = [&](size_t at) {  // letters, digits, and the marks inside numbers
     const auto c = static_cast<unsigned char>(text[at]);
-    return c >= 0x80 || std::isalnum(c) != 0;
+    if (c >= 0x80 || std::isalnum(c) != 0) return true;
+    return (c == '.' || c == ',') && at > 0 && digit(at - 1) && digit(at + 1);
   };
-  while (stretch.begin >= 2 && JoinsParts(text[stretch.begin - 1]) &&
-         word_byte(stretch.begin - 2)) {
+  while (stretch.begin >= 2 && JoinsParts(text[stretch.begin - 1]) && inside(stretch.begin - 2)) {
     --stretch.begin;
-    while (stretch.begin > 0 && word_byte(stretch.begin - 1)) --stretch.begin;
+    while (stretch.begin > 0 && inside(stretch.begin - 1)) --stretch.begin;
   }
   while (stretch.end + 1 < text.size() && JoinsParts(text[stretch.end]) &&
-         word_byte(stretch.end + 1)) {
+         inside(stretch.end + 1)) {
     ++stretch.end;
-    while (stretch.end < text.size() && word_byte(stretch.end)) ++stretch.end;
+    while (stretch.end < text.size() && inside(stretch.end)) ++stretch.end;
   }
   return stretch;
 }
@@ -231,9 +258,10 @@ bool IsMoneyAt(std::string_view text, std::span<const TextWord> words, size_t i)
   for (const std::string_view sign : {" €", "€", " £", " $"}) {
     if (after.starts_with(sign)) return true;
   }
+  static const std::unordered_set<std::string_view> kNames = {
+      "dollars", "dollar", "usd", "euro", "euros", "eur", "pounds", "gbp", "cents", "chf", "yen"};
+  if (i > 0 && kNames.contains(words[i - 1].folded)) return true;
   for (size_t next = i + 1; next < std::min(i + 4, words.size()); ++next) {
-    static const std::unordered_set<std::string_view> kNames = {
-        "dollars", "dollar", "usd", "euro", "euros", "eur", "pounds", "gbp", "cents", "chf", "yen"};
     if (kNames.contains(words[next].folded)) return true;
     if (!IsMultiple(words[next].folded)) break;
   }
@@ -309,6 +337,17 @@ bool Touch(std::string_view text, const TextWord& left, const TextWord& right) {
   return gap.size() <= 3 && gap.find_first_not_of(" ,-/.:'&%$") == std::string_view::npos;
 }
 
+// Whether a run goes on from one word of the kind to the next. A comma ends it, since "In 2004, 350
+// people" holds two numbers, but for the year of a date ("May 4, 1931").
+bool GoesOn(std::string_view text, const TextWord& left, const TextWord& right, AnswerKind kind) {
+  if (!Touch(text, left, right)) return false;
+  const bool comma = text.substr(left.end, right.begin - left.end).find(',') != std::string::npos;
+  if (!comma || (kind != AnswerKind::kTime && !IsNumeric(kind))) return true;
+  const bool year =
+      right.folded.size() == 4 && right.folded.find_first_not_of("0123456789") == std::string::npos;
+  return kind == AnswerKind::kTime && year;
+}
+
 // Runs of words that carry the kind, glue allowed inside; numbers keep up to three words behind
 // them, since the unit belongs to the answer.
 std::vector<Stretch> OfKind(std::string_view text, std::span<const TextWord> words,
@@ -318,7 +357,7 @@ std::vector<Stretch> OfKind(std::string_view text, std::span<const TextWord> wor
   for (size_t i = 0; i < words.size(); ++i) {
     if (!marks.core[i]) continue;
     size_t end = i + 1;
-    for (size_t j = end; j < words.size() && Touch(text, words[j - 1], words[j]) &&
+    for (size_t j = end; j < words.size() && GoesOn(text, words[j - 1], words[j], kind) &&
                          (marks.core[j] || marks.glue[j]);
          ++j) {
       if (marks.core[j]) end = j + 1;
@@ -326,7 +365,7 @@ std::vector<Stretch> OfKind(std::string_view text, std::span<const TextWord> wor
     size_t last = end;
     if (IsNumeric(kind)) {
       while (last < words.size() && last < end + 3 && !IsFunctionWord(words[last].folded) &&
-             Touch(text, words[last - 1], words[last])) {
+             !marks.core[last] && Touch(text, words[last - 1], words[last])) {
         ++last;
       }
     }
@@ -334,6 +373,22 @@ std::vector<Stretch> OfKind(std::string_view text, std::span<const TextWord> wor
     i = last - 1;
   }
   return out;
+}
+
+// If some of the numbers stand before what the question counts ("38 cartridges"), drops the others.
+void KeepCounted(std::span<const TextWord> words, const Question& question,
+                 std::vector<Stretch>* stretches) {
+  std::vector<Stretch> kept;
+  for (const Stretch& stretch : *stretches) {
+    const auto next = std::find_if(words.begin(), words.end(),
+                                   [&](const TextWord& word) { return word.begin >= stretch.end; });
+    if (next == words.end()) break;
+    const bool counts =
+        std::any_of(question.counted.begin(), question.counted.end(),
+                    [&](const std::string& counted) { return SameWord(counted, next->folded); });
+    if (counts) kept.push_back(stretch);
+  }
+  if (!kept.empty()) *stretches = std::move(kept);
 }
 
 }  // namespace
@@ -350,6 +405,7 @@ Question ReadQuestion(std::string_view text) {
     if (!IsFunctionWord(word.folded)) question.content.push_back(word.folded);
   }
   question.kind = KindOf(question.words);
+  question.counted = CountedWords(question.words);
   return question;
 }
 
@@ -374,6 +430,7 @@ Candidates CandidateStretches(std::string_view text, const Question& question) {
         candidates.stretches.push_back(stretch);
       }
     }
+    KeepCounted(words, question, &candidates.stretches);
     candidates.of_kind = !candidates.stretches.empty();
   }
   if (candidates.stretches.empty()) {
@@ -386,27 +443,48 @@ Candidates CandidateStretches(std::string_view text, const Question& question) {
   return candidates;
 }
 
-Stretch WholeQuantity(std::string_view text, Stretch stretch) {
+Stretch WholeQuantity(std::string_view text, Stretch chosen, Stretch stretch) {
   static const std::unordered_set<std::string_view> kUnits = {
-      "a",       "ah",     "amperes", "bar",      "billion", "bytes",   "c",       "cm",
-      "cents",   "day",    "days",    "db",       "degrees", "dollars", "euros",   "f",
-      "feet",    "foot",   "ft",      "g",        "gallons", "gb",      "ghz",     "grams",
-      "h",       "hours",  "hour",    "hp",       "hundred", "hz",      "inch",    "inches",
-      "kb",      "kg",     "khz",     "km",       "knots",   "kv",      "kw",      "kwh",
-      "l",       "lb",     "lbs",     "liters",   "litres",  "m",       "ma",      "mb",
-      "meters",  "metres", "mg",      "mhz",      "miles",   "million", "min",     "minute",
-      "minutes", "ml",     "mm",      "month",    "months",  "mph",     "ms",      "mw",
-      "nm",      "pa",     "percent", "pounds",   "ppm",     "psi",     "rpm",     "s",
-      "seconds", "second", "tb",      "thousand", "times",   "tons",    "tonnes",  "trillion",
-      "v",       "w",      "watts",   "week",     "weeks",   "year",    "years",   "yards",
-      "µm",      "μm",     "euro",    "eur",      "usd",     "jahre",   "stunden", "tage",
-      "minuten", "monate", "ans",     "heures",   "jours",   "años",    "horas",   "días"};
-  for (const TextWord& word : WordsOf(text.substr(stretch.end, 24))) {
-    const std::string_view gap = text.substr(stretch.end, word.begin);
-    if (gap.size() > 1 || !kUnits.contains(word.folded)) break;
-    return {stretch.begin, stretch.end + word.end};
+      "ah",      "amperes", "bar",     "billion",  "bytes",   "cm",     "cents",   "day",
+      "days",    "db",      "degrees", "dollars",  "euros",   "feet",   "foot",    "ft",
+      "gallons", "gb",      "ghz",     "grams",    "hours",   "hour",   "hp",      "hundred",
+      "hz",      "inch",    "inches",  "kb",       "kg",      "khz",    "km",      "knots",
+      "kv",      "kw",      "kwh",     "lb",       "lbs",     "liters", "litres",  "ma",
+      "mb",      "meters",  "metres",  "mg",       "mhz",     "miles",  "million", "min",
+      "minute",  "minutes", "ml",      "mm",       "month",   "months", "mph",     "ms",
+      "mw",      "nm",      "pa",      "percent",  "pounds",  "ppm",    "psi",     "rpm",
+      "seconds", "second",  "tb",      "thousand", "times",   "tons",   "tonnes",  "trillion",
+      "watts",   "week",    "weeks",   "year",     "years",   "yards",  "µm",      "μm",
+      "euro",    "eur",     "usd",     "jahre",    "stunden", "tage",   "minuten", "monate",
+      "ans",     "heures",  "jours",   "años",     "horas",   "días"};
+  // The last number that begins in the choice or, if it has none, before it.
+  const std::vector<TextWord> words =
+      WordsOf(text.substr(stretch.begin, chosen.end - stretch.begin));
+  uint32_t first = chosen.begin;
+  for (const TextWord& word : words) {
+    if (IsMultiple(word.folded) || !IsNumberWord(word.folded)) continue;
+    const uint32_t begin = stretch.begin + word.begin;
+    if (begin >= chosen.begin) {
+      first = chosen.begin;
+      break;
+    }
+    first = begin;
   }
-  return stretch;
+  Stretch whole = WholeCode(text, {first, chosen.end});
+  for (const std::string_view sign : {"$", "€", "£", "-", "~"}) {
+    if (whole.begin > stretch.begin && text.substr(0, whole.begin).ends_with(sign)) {
+      whole.begin -= static_cast<uint32_t>(sign.size());
+    }
+  }
+  for (const TextWord& word : WordsOf(text.substr(whole.end, 24))) {
+    const std::string_view gap = text.substr(whole.end, word.begin);
+    const std::string_view raw = text.substr(whole.end + word.begin, word.end - word.begin);
+    const bool letter = raw.size() == 1 && std::string_view("AVWCFKNhsgml").find(raw) != raw.npos;
+    const bool near = gap.empty() || gap == " " || (gap == "\n" && !letter);
+    if (!near || (!letter && !kUnits.contains(word.folded))) break;
+    return {whole.begin, whole.end + word.end};
+  }
+  return whole;
 }
 
 Stretch WholeName(std::string_view text, Stretch stretch, const Question& question) {

@@ -28,6 +28,7 @@ struct Question {
   std::vector<TextWord> words;
   std::vector<std::string> content;  // folded words that carry meaning
   AnswerKind kind = AnswerKind::kAny;
+  std::vector<std::string> counted;  // what "how many" counts, folded: at most two words
 };
 
 Question ReadQuestion(std::string_view text);
@@ -47,8 +48,10 @@ struct Candidates {
 };
 Candidates CandidateStretches(std::string_view text, const Question& question);
 
-// Widens a stretch that holds a number by the unit behind it ("65" to "65 bar").
-Stretch WholeQuantity(std::string_view text, Stretch stretch);
+// The quantity that was chosen in part within a candidate stretch: with the number before a chosen
+// unit ("minutes" to "55 minutes"), the unit behind a chosen number ("65" to "65 bar"), and the
+// whole of a code.
+Stretch WholeQuantity(std::string_view text, Stretch chosen, Stretch stretch);
 
 // Widens a stretch that begins or ends inside a name or a quantity to the whole of it ("Osama" to
 // "Osama bin Laden", "3" to "3 million"), but not over words of the question.

@@ -96,7 +96,7 @@ Stretch WholeAnswer(const EvidenceSentence& sentence, std::string_view text, Str
   if (!meaningful) return stretch;
   if (of_kind && question.kind == AnswerKind::kTime) return stretch;
   if (of_kind && IsNumeric(question.kind)) {
-    return WholeQuantity(text, {stretch.begin, chosen.end});
+    return WholeQuantity(text, chosen, stretch);
   }
   return WholeName(text, chosen, question);
 }

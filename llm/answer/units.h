@@ -33,12 +33,15 @@ using SentenceSplitter =
     std::function<std::vector<std::pair<size_t, size_t>>(std::string_view text)>;
 
 // Returns the units of a passage in order; pieces without a word are left out. A short line between
-// empty lines that is no sentence and has more text below it is taken for a heading.
-std::vector<EvidenceUnit> UnitsOf(std::string_view text, const SentenceSplitter& sentences);
+// empty lines that is no sentence and has more text below it is taken for a heading. `heading` is
+// the passage's heading path; its last part holds the heads of a table that began before the
+// passage.
+std::vector<EvidenceUnit> UnitsOf(std::string_view text, std::string_view heading,
+                                  const SentenceSplitter& sentences);
 
-// The candidates of a unit, as bytes of the passage's text: CandidateStretches of its values, of
-// those columns only whose heads the question names, if it names one; the others' words identify
-// the row.
+// The candidates of a unit, as bytes of the passage's text: CandidateStretches of its values. If
+// the question names heads of columns, those columns only, unless they hold just the question's
+// words, as the column does that names the row.
 Candidates UnitCandidates(std::string_view text, const EvidenceUnit& unit,
                           const Question& question);
 

@@ -22,7 +22,7 @@ struct RetypeOptions {
 
 struct RetypeResult {
   std::string storage_type;
-  std::vector<std::string> measurements;  // one for each type tried
+  std::vector<std::string> measurements;  // lines for people: what was tried and how it did
 };
 
 using RetypeProgress = std::function<Status(const std::string&)>;

@@ -46,7 +46,8 @@ struct WorkerCallOptions {
 
 // Runs `send` on the slot's worker. Tells the worker's own errors from its death: a worker that
 // died gets the request once more if nothing had come, then UNAVAILABLE (WORKER_CRASHED) says how
-// it ended. RESOURCE_EXHAUSTED (TIME_LIMIT) after options.time_max.
+// it ended. RESOURCE_EXHAUSTED (TIME_LIMIT) after options.time_max, or when the worker ended itself
+// for that reason.
 Status CallWorker(ProcessSlot* slot, const CallContext& context, const WorkerCallOptions& options,
                   const std::function<grpc::Status(Attempt*)>& send);
 

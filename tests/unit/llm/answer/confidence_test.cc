@@ -42,6 +42,14 @@ TEST(Confidence, GrowsWithTheEvidenceAndStaysAProbability) {
   EXPECT_LT(all, 1);
 }
 
+TEST(Confidence, IsHalvedWhereTheDateThatIsAskedForIsMissing) {
+  Case with, without;
+  with.evidence.sentences[0].of_kind = 1;
+  EXPECT_DOUBLE_EQ(Confidence(without.Input()), Confidence(with.Input()) / 2);
+  without.question = ReadQuestion("Who built the mill?");
+  EXPECT_DOUBLE_EQ(Confidence(without.Input()), Confidence(with.Input()));
+}
+
 TEST(Confidence, KeepsWildLogProbabilitiesInBounds) {
   Case c;
   c.span.logprob = -1e300;

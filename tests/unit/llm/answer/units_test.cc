@@ -7,9 +7,9 @@
 namespace ragstone::llm {
 namespace {
 
-std::vector<EvidenceUnit> Units(const std::string& text) {
+std::vector<EvidenceUnit> Units(const std::string& text, const std::string& heading = "") {
   FakeGenerator generator;
-  return UnitsOf(text, FakeServices(&generator).sentences);
+  return UnitsOf(text, heading, FakeServices(&generator).sentences);
 }
 
 std::vector<std::string> Shown(const std::string& text) {
@@ -58,7 +58,51 @@ TEST(Units, LabelsTakeTheirValues) {
 
 TEST(Units, MarkdownTablesAreTables) {
   EXPECT_EQ(Shown("| Part | Price |\n|---|---|\n| Belt | 9 € |"),
-            (Strings{"Part; Price", "Belt; 9 €"}));
+            (Strings{"Part; Price", "Part: Belt; Price: 9 €"}));
+  EXPECT_EQ(Shown("| Part | When |\n|---|---|\n| Belt | weekly |\n| Seal | daily |"),
+            (Strings{"Part; When", "Part: Belt; When: weekly", "Part: Seal; When: daily"}));
+}
+
+TEST(Units, PropertiesAreNoColumns) {
+  EXPECT_EQ(Shown("Maker | Bosch\nColour | red\nCountry | Germany"),
+            (Strings{"Maker; Bosch", "Colour; red", "Country; Germany"}));
+  for (const EvidenceUnit& unit : Units("Maker | Bosch\nColour | red\nCountry | Germany")) {
+    EXPECT_FALSE(unit.heading);
+  }
+}
+
+TEST(Units, EmptyCornerKeepsTheColumns) {
+  EXPECT_EQ(Shown(" | Min | Max\nPressure | 50 | 62\n | 1 | 2"),
+            (Strings{"Min; Max", "Pressure; Min: 50; Max: 62", "Min: 1; Max: 2"}));
+}
+
+TEST(Units, LabelsMayStandAboveTheirValues) {
+  EXPECT_EQ(Shown("Name: | Born:\nBob Hill | 5 May 1962"),
+            (Strings{"Name:; Born:", "Name: Bob Hill; Born: 5 May 1962"}));
+}
+
+TEST(Units, TableThatWentOnHasItsHeadsInTheHeadingPath) {
+  const std::vector<EvidenceUnit> units =
+      Units("Belt | weekly | clean\nSeal | daily | look", "Manual > Care > Part | When | Work");
+  ASSERT_EQ(units.size(), 2u);
+  EXPECT_EQ(units[0].shown, "Part: Belt; When: weekly; Work: clean");
+  EXPECT_FALSE(units[0].heading);
+}
+
+TEST(Units, TheColumnThatNamesTheRowDoesNotAnswer) {
+  const std::string text = "Alarm | Meaning | What to do\nE07 | Water too warm | Wait";
+  const Candidates found =
+      UnitCandidates(text, Units(text)[1], ReadQuestion("What does alarm E07 mean?"));
+  EXPECT_FALSE(found.only_asked);
+  EXPECT_EQ(CandidatesOf(text, Units(text)[1], "What does alarm E07 mean?"),
+            (Strings{"Water too warm", "Wait"}));
+}
+
+TEST(Units, PricesMayHaveTheirCurrencyInTheHead) {
+  const std::string text = "Part | Price (EUR) | Note\nBelt | 90 | -\nSeal | 14 | -";
+  const Candidates found =
+      UnitCandidates(text, Units(text)[1], ReadQuestion("How much does the belt cost?"));
+  EXPECT_TRUE(found.of_kind);
 }
 
 TEST(Units, HeadingsAreTold) {
@@ -67,6 +111,8 @@ TEST(Units, HeadingsAreTold) {
   EXPECT_TRUE(is_heading("Table 7: Maintenance schedule\n\nPart | Interval"));
   EXPECT_TRUE(is_heading("Safety\n\nWear gloves."));
   EXPECT_TRUE(is_heading("6.3 Changing oil........7"));
+  EXPECT_FALSE(is_heading("Max. pressure ........ 62 bar\n\nIt is high."));
+  EXPECT_FALSE(is_heading("Annual Report\n\nPrepared by Jane Doe\n\nBerlin"));
   EXPECT_FALSE(is_heading("Safety\nWear gloves.")) << "one paragraph";
   EXPECT_FALSE(is_heading("Safety")) << "nothing below";
   EXPECT_FALSE(is_heading("Wear gloves.\n\nAnd boots."));
