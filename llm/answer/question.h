@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "llm/answer/numbers.h"
 #include "llm/answer/text_words.h"
 
 namespace ragstone::llm {
@@ -33,11 +34,6 @@ struct Question {
 
 Question ReadQuestion(std::string_view text);
 
-// A stretch of a text: bytes [begin, end).
-struct Stretch {
-  uint32_t begin = 0, end = 0;
-};
-
 // The stretches of `text` that could answer the question, in order: what lies between the
 // question's own words, without function words at the ends, narrowed to dates, numbers or names
 // where the question asks for those and the text has some. Never empty for a text that has a word.
@@ -47,11 +43,6 @@ struct Candidates {
   bool only_asked = false;  // whether the text has no words but the question's and function words
 };
 Candidates CandidateStretches(std::string_view text, const Question& question);
-
-// The quantity that was chosen in part within a candidate stretch: with the number before a chosen
-// unit ("minutes" to "55 minutes"), the unit behind a chosen number ("65" to "65 bar"), and the
-// whole of a code.
-Stretch WholeQuantity(std::string_view text, Stretch chosen, Stretch stretch);
 
 // Widens a stretch that begins or ends inside a name or a quantity to the whole of it ("Osama" to
 // "Osama bin Laden", "3" to "3 million"), but not over words of the question.
