@@ -50,7 +50,7 @@ struct GenerateResult {
   uint32_t generated_tokens = 0;
   double prompt_ms = 0;
   double generate_ms = 0;
-  double logprob = 0;  // mean per token
+  double logprob = 0;  // mean per token, of a span or a scored continuation
   int32_t span_source = -1;
   uint32_t span_begin = 0, span_end = 0;
   double alternative_logprob = 0;

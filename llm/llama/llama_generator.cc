@@ -258,16 +258,12 @@ Status LlamaGenerator::Impl::Write(const GenerateRequest& request, const OnText&
   StopFilter filter(request.stop);
   std::mt19937 random(request.seed);
   std::vector<float> logits = session_->prompt_logits();
-  double logprob = 0;
-  uint32_t scored = 0;
   result->finish_reason = "length";
   while (true) {
     const double unit = random() / 4294967296.0;
     const llama_token token = request.temperature > 0
                                   ? SampleToken(logits, request.temperature, unit)
                                   : BestToken(logits);
-    logprob += logits[static_cast<size_t>(token)] - LogSumExp(logits);
-    ++scored;
     if (table_->IsEnd(token)) {
       result->finish_reason = "stop";
       break;
@@ -290,7 +286,6 @@ Status LlamaGenerator::Impl::Write(const GenerateRequest& request, const OnText&
   }
   const std::string text = filter.Finish();
   if (!text.empty()) RETURN_IF_ERROR(on_text(text));
-  result->logprob = logprob / scored;
   return OkStatus();
 }
 

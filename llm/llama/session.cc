@@ -6,7 +6,7 @@
 namespace ragstone::llm {
 namespace {
 
-constexpr uint32_t kPieceTokens = 128;
+constexpr uint32_t kPieceTokens = 256;
 constexpr uint32_t kBatchTokens = 512;
 // Room for the sequences that are tried side by side, beyond the longest prompt and answer.
 constexpr uint32_t kBranchTokens = 1024;
