@@ -12,8 +12,7 @@ namespace {
 
 using std::chrono::steady_clock;
 
-// Text is sent this often at most: a message for each token takes processor time from the model,
-// a third of its speed on two cores.
+// Text is sent this often at most: people read no faster, and every message wakes its reader.
 constexpr std::chrono::milliseconds kTextInterval{60};
 
 namespace worker = ::ragstone::worker::v1;
