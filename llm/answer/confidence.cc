@@ -16,11 +16,10 @@ struct Coefficient {
 // A logistic model, fitted by tests/eval/fit_abstention.py on SQuAD v1.1 dev: 300 questions with
 // the best eight passages of ten articles, against 300 with passages of other articles and 255 with
 // those of the same article but without the right one; both classes weigh the same. Five-fold
-// cross-validation: AUC 0.93; at 0.5, which weighs both
-// kinds the same, it answers 85 % of the answerable, 1.3 % of those asked of
-// other articles and 31 % of those asked of the right article without the answer. The language
-// model's log-probabilities added nothing to it (AUC 0.954 without, 0.953 with, on 141 of the
-// questions), so one table serves every model.
+// cross-validation: AUC 0.93; at 0.5, which weighs both kinds the same, it answers 85 % of the
+// answerable, 1.3 % of those asked of other articles and 31 % of those asked of the right article
+// without the answer. The language model's log-probabilities added nothing to it (AUC 0.954
+// without, 0.953 with, on 141 of the questions), so one table serves every model.
 constexpr std::array kTable = {
     Coefficient{"bias", -5.66},
     Coefficient{"sentence_cosine", 1.42},

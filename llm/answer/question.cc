@@ -100,8 +100,8 @@ bool MakesCount(std::string_view word) {
          word == "minimum" || word == "largest" || word == "smallest";
 }
 
-// Whether the question is "what pressure ..." or "what is the highest pressure of ...": its head
-// noun, the last one before a preposition, is a quantity.
+// The kind of the quantity asked for by "what pressure ..." or "what is the highest pressure of
+// ...", whose head noun is the last one before a preposition; kAny if that is no quantity.
 AnswerKind QuantityAsked(std::span<const TextWord> words) {
   const auto kind_of = [&](size_t i) {
     if (IsMoneyWord(words[i].folded)) return AnswerKind::kMoney;
@@ -238,12 +238,6 @@ Stretch StretchOf(std::string_view text, std::span<const TextWord> words) {
   return stretch;
 }
 
-// Whether the word is one of the question's own.
-bool IsAsked(const TextWord& word, const Question& question) {
-  return std::any_of(question.content.begin(), question.content.end(),
-                     [&](const std::string& own) { return SameWord(own, word.folded); });
-}
-
 // A small word that stands inside names.
 bool IsParticle(std::string_view word) {
   return word == "of" || word == "bin" || word == "ibn" || word == "al" || word == "von" ||
@@ -326,6 +320,11 @@ Question ReadQuestion(std::string_view text) {
   question.kind = KindOf(question.words);
   question.counted = CountedWords(question.words);
   return question;
+}
+
+bool IsAsked(const TextWord& word, const Question& question) {
+  return std::any_of(question.content.begin(), question.content.end(),
+                     [&](const std::string& own) { return SameWord(own, word.folded); });
 }
 
 Candidates CandidateStretches(std::string_view text, const Question& question) {

@@ -34,6 +34,9 @@ struct Question {
 
 Question ReadQuestion(std::string_view text);
 
+// Whether the word is one of the question's own, but for its ending.
+bool IsAsked(const TextWord& word, const Question& question);
+
 // The stretches of `text` that could answer the question, in order: what lies between the
 // question's own words, without function words at the ends, narrowed to dates, numbers or names
 // where the question asks for those and the text has some. Never empty for a text that has a word.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include "llm/answer/text_words.h"
 
@@ -25,10 +26,6 @@ Stretch Trimmed(std::string_view text, size_t begin, size_t end) {
 }
 
 bool HasWord(std::string_view text) { return !WordsOf(text).empty(); }
-
-bool HasDigit(std::string_view text) {
-  return std::any_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
-}
 
 // A line of a table: its cells in order, trimmed, some of them empty.
 struct Row {
@@ -219,8 +216,8 @@ class Reader {
     const size_t part = heading_.rfind(" > ");
     const std::string_view last =
         part == std::string_view::npos ? heading_ : heading_.substr(part + 3);
-    const bool begins = HasWord(Part(text_, {0, table[0].line.begin})) == false;
-    if (!begins || !IsRow(last)) return {};
+    const bool goes_on = !HasWord(Part(text_, {0, table[0].line.begin}));
+    if (!goes_on || !IsRow(last)) return {};
     const Row row = ReadRow(last, 0, last.size());
     if (row.cells.size() != table[0].cells.size()) return {};
     std::vector<std::string> heads;
@@ -301,9 +298,7 @@ class Reader {
 bool IsNamed(std::string_view head, const Question& question) {
   const std::vector<TextWord> words = WordsOf(head);
   return std::any_of(words.begin(), words.end(), [&](const TextWord& word) {
-    return !IsFunctionWord(word.folded) &&
-           std::any_of(question.content.begin(), question.content.end(),
-                       [&](const std::string& asked) { return SameWord(asked, word.folded); });
+    return !IsFunctionWord(word.folded) && IsAsked(word, question);
   });
 }
 
@@ -343,10 +338,14 @@ std::vector<EvidenceUnit> UnitsOf(std::string_view text, std::string_view headin
 
 Candidates UnitCandidates(std::string_view text, const EvidenceUnit& unit,
                           const Question& question) {
+  // A column of prices has its currency in the head and plain numbers below.
+  std::optional<Question> for_number;
+  if (question.kind == AnswerKind::kMoney) {
+    for_number = question;
+    for_number->kind = AnswerKind::kNumber;
+  }
   const auto of = [&](Stretch where, std::string_view head) {
-    // A column of prices has its currency in the head and plain numbers below.
-    Question asked = question;
-    if (asked.kind == AnswerKind::kMoney && HasCurrency(head)) asked.kind = AnswerKind::kNumber;
+    const Question& asked = for_number.has_value() && HasCurrency(head) ? *for_number : question;
     Candidates found = CandidateStretches(SpacesForControls(Part(text, where)), asked);
     for (Stretch& stretch : found.stretches) {
       stretch.begin += where.begin;
