@@ -7,7 +7,7 @@
 #include <random>
 #include <utility>
 
-#include "base/mutex.h"
+#include "llm/llama/compute_thread.h"
 #include "llm/llama/logits.h"
 #include "llm/llama/prompt.h"
 #include "llm/llama/session.h"
@@ -35,59 +35,6 @@ using SteadyClock = std::chrono::steady_clock;
 double MillisecondsSince(SteadyClock::time_point start) {
   return std::chrono::duration<double, std::milli>(SteadyClock::now() - start).count();
 }
-
-// Lets callers in one after the other, in the order of their arrival.
-class Turnstile {
- public:
-  Status Enter(const CallContext& context) {
-    MutexLock lock(&mutex_);
-    if (last_ - serving_ >= kWaitingMax) {
-      return ResourceExhausted(Reason::kQueueFull, "the language model has " +
-                                                       std::to_string(kWaitingMax) +
-                                                       " requests waiting; try again later");
-    }
-    const uint64_t ticket = last_++;
-    while (serving_ != ticket) {
-      turn_.WaitUntil(&mutex_, SteadyClock::now() + std::chrono::milliseconds(50));
-      SkipGone();
-      if (serving_ == ticket) break;
-      Status status = context.Check();
-      if (!status.ok()) {
-        gone_.push_back(ticket);
-        return status;
-      }
-    }
-    return OkStatus();
-  }
-
-  void Leave() {
-    MutexLock lock(&mutex_);
-    ++serving_;
-    SkipGone();
-    turn_.NotifyAll();
-  }
-
- private:
-  // Passes over tickets whose callers have gone.
-  void SkipGone() REQUIRES(mutex_) {
-    for (auto found = gone_.begin(); found != gone_.end();) {
-      if (*found == serving_) {
-        gone_.erase(found);
-        ++serving_;
-        found = gone_.begin();
-        turn_.NotifyAll();
-      } else {
-        ++found;
-      }
-    }
-  }
-
-  Mutex mutex_;
-  CondVar turn_;
-  uint64_t last_ GUARDED_BY(mutex_) = 0;
-  uint64_t serving_ GUARDED_BY(mutex_) = 0;
-  std::vector<uint64_t> gone_ GUARDED_BY(mutex_);
-};
 
 Status CheckRequest(const GenerateRequest& request) {
   if (request.prompt.empty() == request.messages.empty()) {
@@ -151,7 +98,7 @@ class LlamaGenerator::Impl {
   std::unique_ptr<TokenTable> table_;
   std::unique_ptr<Session> session_;
   GeneratorInfo info_;
-  Turnstile turnstile_;
+  ComputeThread thread_{"the language model", kWaitingMax};  // computes on all above
 };
 
 Status LlamaGenerator::Impl::Load(const std::filesystem::path& file,
@@ -205,12 +152,10 @@ Result<GenerateResult> LlamaGenerator::Impl::Generate(const GenerateRequest& req
                                                       const CallContext& context) {
   RETURN_IF_ERROR(CheckRequest(request));
   ASSIGN_OR_RETURN(const std::vector<llama_token> prompt, Prompt(request));
-  RETURN_IF_ERROR(turnstile_.Enter(context));
   GenerateResult result;
   result.prompt_tokens = static_cast<uint32_t>(prompt.size());
-  Status status = Run(request, prompt, on_text, context, &result);
-  turnstile_.Leave();
-  if (!status.ok()) return status;
+  RETURN_IF_ERROR(
+      thread_.Run([&] { return Run(request, prompt, on_text, context, &result); }, context));
   return result;
 }
 

@@ -1,6 +1,7 @@
 #include "services/pipeline/job_runner.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
 namespace ragstone::services {
@@ -12,6 +13,12 @@ constexpr uint32_t kAttemptsMax = 5;
 
 std::string JobHolder(JobId id) { return JobIdText(id); }
 std::string DocumentHolder(index::DocumentId id) { return DocumentIdText(id); }
+
+// Whether `waiting`, of the same source and not ended, leaves the document as `job` would.
+bool DoesTheSame(const JobRecord& waiting, const JobRecord& job) {
+  return !IsFinished(waiting.state) && waiting.blob == job.blob &&
+         waiting.media_type == job.media_type && waiting.metadata == job.metadata;
+}
 
 }  // namespace
 
@@ -70,24 +77,39 @@ void JobRunner::Shutdown() {
   threads_.clear();
 }
 
+std::shared_ptr<JobRunner::Active> JobRunner::NewestOfSourceLocked(const JobRecord& job) const {
+  const auto found = std::find_if(active_.rbegin(), active_.rend(), [&](const auto& entry) {
+    const JobRecord& other = entry.second->record;
+    return other.collection_id == job.collection_id && other.source == job.source;
+  });
+  return found == active_.rend() ? nullptr : found->second;
+}
+
 Result<JobRecord> JobRunner::Submit(
     JobRecord job, const std::function<void(const JobRecord&, index::Batch*)>& also) {
   MutexLock order(&submit_mutex_);
+  std::optional<JobRecord> same;
   {
     MutexLock lock(&mutex_);
     if (stopping_) return Unavailable(Reason::kShuttingDown, "the server is stopping");
-    if (active_.size() >= options_.queued_max) {
+    const std::shared_ptr<Active> other = NewestOfSourceLocked(job);
+    if (other != nullptr) {
+      job.document = other->record.document;
+      if (!other->cancelled_by_user && DoesTheSame(other->record, job)) same = other->record;
+    }
+    if (!same && active_.size() >= options_.queued_max) {
       return ResourceExhausted(Reason::kQueueFull,
                                std::to_string(active_.size()) +
                                    " documents wait, which is the limit (jobs_queued_max); try "
                                    "again when some are done");
     }
-    for (const auto& [id, other] : active_) {
-      if (other->record.collection_id == job.collection_id && other->record.source == job.source) {
-        job.document = other->record.document;
-      }
-    }
-    job.id = next_id_++;
+    if (!same) job.id = next_id_++;
+  }
+  if (same) {
+    index::Batch batch;
+    also(*same, &batch);
+    RETURN_IF_ERROR(parts_.database->Write(std::move(batch)));
+    return *same;
   }
   if (job.document == 0) {
     ASSIGN_OR_RETURN(job.document, parts_.database->NewDocumentId());

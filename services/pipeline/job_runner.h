@@ -53,7 +53,8 @@ class JobRunner {
 
   // Gives the job an id and its document one (that of a queued job of the same source, if there
   // is), and writes it with `also`: durable when it returns. RESOURCE_EXHAUSTED (QUEUE_FULL).
-  // `also` is called with the job as it is written.
+  // If the newest job of the source that has not ended would do the very same, that one is
+  // returned instead. `also` is called with the job as it is written or found.
   Result<JobRecord> Submit(JobRecord job,
                            const std::function<void(const JobRecord&, index::Batch*)>& also);
 
@@ -82,6 +83,8 @@ class JobRunner {
   };
 
   void Work();
+  // The newest job of the same source that has not ended, or none.
+  std::shared_ptr<Active> NewestOfSourceLocked(const JobRecord& job) const REQUIRES(mutex_);
   std::shared_ptr<Active> NextLocked() REQUIRES(mutex_);
   void RunOne(const std::shared_ptr<Active>& active);
   Status Begin(JobRecord* record);

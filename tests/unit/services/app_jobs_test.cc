@@ -138,6 +138,37 @@ TEST_F(AppJobs, JobsOfOneDocumentRunInOrder) {
   EXPECT_EQ(SearchFor("one", v1::SEARCH_MODE_KEYWORD)->passages_size(), 0);
 }
 
+TEST_F(AppJobs, TheSameContentTwiceIsOneJob) {
+  Hold();
+  const Added first = AddDetached("a.txt", "Some text.");
+  AwaitHeld();
+  EXPECT_EQ(AddDetached("a.txt", "Some text.").job_id, first.job_id);
+  const Added newer = AddDetached("a.txt", "Some newer text.");
+  EXPECT_NE(newer.job_id, first.job_id);
+  EXPECT_EQ(AddDetached("a.txt", "Some newer text.").job_id, newer.job_id);
+  // Back to the first text: the newer job would undo the first one.
+  const Added last = AddDetached("a.txt", "Some text.");
+  EXPECT_NE(last.job_id, first.job_id);
+  EXPECT_NE(AddDetached("b.txt", "Some text.").job_id, first.job_id);
+  Release();
+  EXPECT_EQ(Await(first.job_id).state(), v1::JOB_STATE_SUCCEEDED);
+  EXPECT_EQ(Await(last.job_id).state(), v1::JOB_STATE_SUCCEEDED);
+  EXPECT_EQ(SearchFor("newer", v1::SEARCH_MODE_KEYWORD)->passages_size(), 0);
+}
+
+TEST_F(AppJobs, AJobThatIsBeingCancelledIsNotJoined) {
+  Hold();
+  const Added first = AddDetached("a.txt", "Some text.");
+  AwaitHeld();
+  v1::CancelJobRequest request;
+  request.set_id(first.job_id);
+  ASSERT_TRUE(app_->CancelJob(request, CallContext()).ok());
+  const Added second = AddDetached("a.txt", "Some text.");
+  EXPECT_NE(second.job_id, first.job_id);
+  Release();
+  EXPECT_EQ(Await(second.job_id).state(), v1::JOB_STATE_SUCCEEDED);
+}
+
 TEST_F(AppJobs, TheQueueHasALimit) {
   settings_ = home_.settings();
   settings_->jobs_queued_max = 1;
