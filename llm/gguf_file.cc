@@ -14,6 +14,7 @@ constexpr uint64_t kTensorsMax = 1 << 16;
 constexpr uint64_t kNameBytesMax = 1 << 10;
 constexpr uint64_t kTextBytesKept = 4096;
 constexpr uint64_t kArrayItemsMax = 1 << 24;
+constexpr uint32_t kTypeUint32 = 4;
 constexpr uint32_t kTypeString = 8;
 constexpr uint32_t kTypeArray = 9;
 
@@ -96,6 +97,55 @@ Status SkipArray(Reader* reader, const std::string& key) {
   return reader->Skip(bytes * count);
 }
 
+template <typename T>
+Result<double> ReadAs(Reader* reader) {
+  ASSIGN_OR_RETURN(const T value, reader->Number<T>());
+  return static_cast<double>(value);
+}
+
+// Reads a value that is neither text nor list.
+Result<double> ReadNumber(Reader* reader, uint32_t type, const std::string& key) {
+  switch (type) {
+    case 0:
+      return ReadAs<uint8_t>(reader);
+    case 1:
+      return ReadAs<int8_t>(reader);
+    case 2:
+      return ReadAs<uint16_t>(reader);
+    case 3:
+      return ReadAs<int16_t>(reader);
+    case kTypeUint32:
+      return ReadAs<uint32_t>(reader);
+    case 5:
+      return ReadAs<int32_t>(reader);
+    case 6:
+      return ReadAs<float>(reader);
+    case 7: {
+      ASSIGN_OR_RETURN(const uint8_t flag, reader->Number<uint8_t>());
+      return flag == 0 ? 0.0 : 1.0;
+    }
+    case 10:
+      return ReadAs<uint64_t>(reader);
+    case 11:
+      return ReadAs<int64_t>(reader);
+    case 12:
+      return ReadAs<double>(reader);
+    default:
+      return Corrupt("the key " + key + " has an unknown type");
+  }
+}
+
+// Takes the alignment of the tensor data if the file names one.
+Status TakeAlignment(uint32_t type, double value, uint64_t* alignment) {
+  if (type != kTypeUint32) return Corrupt("general.alignment is not a 32-bit number");
+  const auto bytes = static_cast<uint64_t>(value);
+  if (bytes < 8 || bytes > (1u << 20) || (bytes & (bytes - 1)) != 0) {
+    return Corrupt("general.alignment is " + std::to_string(bytes));
+  }
+  *alignment = bytes;
+  return OkStatus();
+}
+
 // Reads the metadata; sets the alignment of the tensor data if the file names one.
 Status ReadMetadata(Reader* reader, uint64_t keys, GgufFacts* facts, uint64_t* alignment) {
   std::set<std::string> seen;
@@ -110,17 +160,10 @@ Status ReadMetadata(Reader* reader, uint64_t keys, GgufFacts* facts, uint64_t* a
       if (text.size() <= kTextBytesKept) facts->texts.emplace(key, text);
     } else if (type == kTypeArray) {
       RETURN_IF_ERROR(SkipArray(reader, key));
-    } else if (key == "general.alignment") {
-      if (type != 4) return Corrupt("general.alignment is not a 32-bit number");
-      ASSIGN_OR_RETURN(const uint32_t value, reader->Number<uint32_t>());
-      if (value < 8 || value > (1u << 20) || (value & (value - 1)) != 0) {
-        return Corrupt("general.alignment is " + std::to_string(value));
-      }
-      *alignment = value;
     } else {
-      const uint64_t bytes = ValueBytes(type);
-      if (bytes == 0) return Corrupt("the key " + key + " has an unknown type");
-      RETURN_IF_ERROR(reader->Skip(bytes));
+      ASSIGN_OR_RETURN(const double value, ReadNumber(reader, type, key));
+      if (key == "general.alignment") RETURN_IF_ERROR(TakeAlignment(type, value, alignment));
+      facts->numbers.emplace(key, value);
     }
   }
   const auto architecture = facts->texts.find("general.architecture");
@@ -132,38 +175,38 @@ Status ReadMetadata(Reader* reader, uint64_t keys, GgufFacts* facts, uint64_t* a
 }
 
 struct TensorPlace {
-  std::string name;
+  GgufTensor tensor;
   uint64_t offset = 0;
   uint64_t bytes = 0;
 };
 
 Result<TensorPlace> ReadTensor(Reader* reader, GgufFacts* facts) {
-  TensorPlace tensor;
+  TensorPlace place;
+  GgufTensor& tensor = place.tensor;
   ASSIGN_OR_RETURN(const std::string_view name, reader->Text());
   if (name.empty() || name.size() > kNameBytesMax) return Corrupt("a tensor has no usable name");
   tensor.name = name;
   ASSIGN_OR_RETURN(const uint32_t dimensions, reader->Number<uint32_t>());
   if (dimensions > 4) return Corrupt("tensor " + tensor.name + " has more than 4 dimensions");
-  uint64_t values = 1, row = 1;
+  uint64_t values = 1;
   for (uint32_t i = 0; i < dimensions; ++i) {
-    ASSIGN_OR_RETURN(const uint64_t size, reader->Number<uint64_t>());
-    if (i == 0) row = size;
-    if (size == 0 || __builtin_mul_overflow(values, size, &values) ||
+    ASSIGN_OR_RETURN(tensor.sizes[i], reader->Number<uint64_t>());
+    if (tensor.sizes[i] == 0 || __builtin_mul_overflow(values, tensor.sizes[i], &values) ||
         values > (uint64_t{1} << 48)) {
       return Corrupt("tensor " + tensor.name + " has impossible dimensions");
     }
   }
-  ASSIGN_OR_RETURN(const uint32_t type, reader->Number<uint32_t>());
-  ASSIGN_OR_RETURN(tensor.offset, reader->Number<uint64_t>());
-  const auto [block_values, block_bytes] = BlockOf(type);
+  ASSIGN_OR_RETURN(tensor.type, reader->Number<uint32_t>());
+  ASSIGN_OR_RETURN(place.offset, reader->Number<uint64_t>());
+  const auto [block_values, block_bytes] = BlockOf(tensor.type);
   if (block_values != 0) {
-    if (row % block_values != 0) {
+    if (tensor.sizes[0] % block_values != 0) {
       return Corrupt("the rows of tensor " + tensor.name + " are no whole number of blocks");
     }
-    tensor.bytes = values / block_values * block_bytes;
+    place.bytes = values / block_values * block_bytes;
   }
   facts->parameters += values;
-  return tensor;
+  return place;
 }
 
 }  // namespace
@@ -192,20 +235,24 @@ Result<GgufFacts> ParseGguf(std::string_view file) {
   std::set<std::string> names;
   std::vector<TensorPlace> places;
   for (uint64_t i = 0; i < facts.tensors; ++i) {
-    ASSIGN_OR_RETURN(TensorPlace tensor, ReadTensor(&reader, &facts));
-    if (!names.insert(tensor.name).second) return Corrupt("tensor " + tensor.name + " comes twice");
-    places.push_back(std::move(tensor));
+    ASSIGN_OR_RETURN(TensorPlace place, ReadTensor(&reader, &facts));
+    const std::string& name = place.tensor.name;
+    if (!names.insert(name).second) return Corrupt("tensor " + name + " comes twice");
+    places.push_back(std::move(place));
   }
   const uint64_t data = (reader.at() + alignment - 1) / alignment * alignment;
   const uint64_t data_bytes = data <= file.size() ? file.size() - data : 0;
-  for (const TensorPlace& tensor : places) {
-    if (tensor.offset % alignment != 0) {
+  for (TensorPlace& place : places) {
+    GgufTensor& tensor = place.tensor;
+    if (place.offset % alignment != 0) {
       return Corrupt("tensor " + tensor.name + " is not aligned");
     }
-    if (tensor.offset > data_bytes || tensor.bytes > data_bytes - tensor.offset) {
+    if (place.offset > data_bytes || place.bytes > data_bytes - place.offset) {
       return Corrupt("tensor " + tensor.name + " reaches beyond the end at byte " +
                      std::to_string(file.size()) + ", the file is cut off");
     }
+    if (place.bytes > 0) tensor.bytes = file.substr(data + place.offset, place.bytes);
+    facts.tensor_table.push_back(std::move(tensor));
   }
   return facts;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "llm/encoder/bert_model.h"
 #include "llm/gguf_file.h"
 #include "llm/llama/bert_to_gguf.h"
 #include "llm/llama/llama_embedder.h"
@@ -37,6 +38,11 @@ RetypeOptions RetypeOptionsOf(const ImportOptions& options, const ImportResult& 
 Status Retype(const ImportOptions& options, const ImportProgress& progress,
               const CallContext& context, ImportResult* result) {
   if (!options.retype) return OkStatus();
+  if (result->kind == "embedding" && BertModel::Load(options.output_dir / "model.gguf").ok()) {
+    result->measurements = {"kept as " + result->storage_type +
+                            ": our own encoder computes it and packs the weights as it needs them"};
+    return OkStatus();
+  }
   const RetypeOptions retype = RetypeOptionsOf(options, *result);
   ASSIGN_OR_RETURN(RetypeResult retyped, result->kind == "embedding"
                                              ? RetypeEmbedder(retype, progress, context)

@@ -1,13 +1,9 @@
 #include "llm/llama/llama_embedder.h"
 
 #include <algorithm>
-#include <cmath>
-#include <deque>
-#include <numeric>
-#include <thread>
 #include <utility>
 
-#include "base/mutex.h"
+#include "llm/embed_queue.h"
 #include "llm/llama/runtime.h"
 
 namespace ragstone::llm {
@@ -19,25 +15,6 @@ namespace {
 constexpr uint32_t kBatchTokensCpu = 256;
 constexpr uint32_t kBatchTokensGpu = 2048;
 constexpr uint32_t kBatchTextsMax = 64;
-// A request up to this size is a question: it goes before the batches of documents.
-constexpr size_t kSmallTextsMax = 4;
-constexpr size_t kSmallTokensMax = 256;
-constexpr size_t kRequestsMax = 64;
-constexpr size_t kTextsMax = 16384;
-
-// One call of Embed while its batches are worked off. Lives on the stack of the caller.
-struct Request {
-  std::span<const std::vector<int32_t>> texts;
-  const CallContext* context = nullptr;
-  std::vector<float>* vectors = nullptr;
-  size_t batches_left = 0;
-  Status status;
-};
-
-struct Batch {
-  Request* request = nullptr;
-  std::vector<uint32_t> texts;  // indices into request->texts
-};
 
 Result<enum llama_pooling_type> PoolingFromName(const std::string& name) {
   if (name.empty()) return LLAMA_POOLING_TYPE_UNSPECIFIED;
@@ -48,71 +25,37 @@ Result<enum llama_pooling_type> PoolingFromName(const std::string& name) {
                          "pooling '" + name + "' is not one of mean, cls and last");
 }
 
-// Texts of similar length share batches of at most `tokens_max` tokens; the longest come first, so
-// that no thread ends late on a long one.
-std::vector<std::vector<uint32_t>> PackTexts(std::span<const std::vector<int32_t>> texts,
-                                             uint32_t tokens_max) {
-  std::vector<uint32_t> order(texts.size());
-  std::iota(order.begin(), order.end(), 0u);
-  std::stable_sort(order.begin(), order.end(),
-                   [&](uint32_t a, uint32_t b) { return texts[a].size() > texts[b].size(); });
-  std::vector<std::vector<uint32_t>> batches;
-  size_t tokens = 0;
-  for (const uint32_t text : order) {
-    const size_t size = texts[text].size();
-    if (batches.empty() || tokens + size > tokens_max || batches.back().size() >= kBatchTextsMax) {
-      batches.emplace_back();
-      tokens = 0;
-    }
-    batches.back().push_back(text);
-    tokens += size;
-  }
-  return batches;
-}
-
 }  // namespace
 
 class LlamaEmbedder::Impl {
  public:
-  ~Impl() {
-    {
-      MutexLock lock(&mutex_);
-      stopping_ = true;
-      wake_.NotifyAll();
-    }
-    for (std::thread& thread : threads_) thread.join();
-  }
-
   Status Load(const std::filesystem::path& file, const LlamaEmbedderOptions& options);
   Result<std::vector<float>> Embed(std::span<const std::vector<int32_t>> texts,
-                                   const CallContext& context);
+                                   const CallContext& context) {
+    RETURN_IF_ERROR(CheckTexts(texts, info_));
+    return queue_->Embed(texts, context);
+  }
   const EmbedderInfo& info() const { return info_; }
 
  private:
+  // What one thread computes with.
+  struct Slot {
+    ~Slot() { llama_batch_free(batch); }
+    ContextPtr context;
+    llama_batch batch{};
+  };
+
   Result<ContextPtr> NewContext(const LlamaEmbedderOptions& options) const;
-  Status CheckTexts(std::span<const std::vector<int32_t>> texts) const;
-  void Work(llama_context* context, bool small_only);
-  bool TakeBatch(bool small_only, Batch* batch);
-  Status ComputeBatch(llama_context* context, llama_batch* buffer, const Batch& batch) const;
-  Status Compute(llama_context* context, llama_batch* buffer, const Request& request,
-                 std::span<const uint32_t> texts) const;
-  Status Store(const float* values, float* out) const;
+  Result<EmbedQueue::Compute> NewCompute(const LlamaEmbedderOptions& options) const;
+  Status ComputeTexts(Slot* slot, EmbedQueue::Texts texts, float* vectors) const;
+  Status ComputeAtOnce(Slot* slot, EmbedQueue::Texts texts, float* vectors) const;
 
   ModelPtr model_;
   EmbedderInfo info_;
   bool normalize_ = true;
   uint32_t batch_tokens_ = kBatchTokensCpu;
-  bool packed_ = false;  // several texts in one computation
-  std::vector<ContextPtr> contexts_;
-  std::vector<std::thread> threads_;
-
-  Mutex mutex_;
-  CondVar wake_;  // work has come
-  CondVar done_;  // a request is complete
-  std::deque<Batch> small_ GUARDED_BY(mutex_);
-  std::deque<Batch> large_ GUARDED_BY(mutex_);
-  size_t requests_ GUARDED_BY(mutex_) = 0;
-  bool stopping_ GUARDED_BY(mutex_) = false;
+  bool packed_ = false;                // several texts in one computation
+  std::unique_ptr<EmbedQueue> queue_;  // last: its threads use all above
 };
 
 Status LlamaEmbedder::Impl::Load(const std::filesystem::path& file,
@@ -131,18 +74,31 @@ Status LlamaEmbedder::Impl::Load(const std::filesystem::path& file,
   packed_ = gpu;
   batch_tokens_ = std::max(gpu ? kBatchTokensGpu : kBatchTokensCpu, info_.tokens_max);
 
-  // A GPU is driven by one thread; on CPUs the last context is the one for questions.
-  const uint32_t workers = gpu ? 1 : ThreadCount(options.threads) + 1;
-  for (uint32_t i = 0; i < workers; ++i) {
-    ASSIGN_OR_RETURN(ContextPtr context, NewContext(options));
-    contexts_.push_back(std::move(context));
+  // A GPU is driven by one thread.
+  std::vector<EmbedQueue::Compute> workers(gpu ? 1 : ThreadCount(options.threads));
+  for (EmbedQueue::Compute& worker : workers) {
+    ASSIGN_OR_RETURN(worker, NewCompute(options));
   }
-  for (uint32_t i = 0; i < workers; ++i) {
-    const bool small_only = !gpu && i + 1 == workers;
-    llama_context* context = contexts_[i].get();
-    threads_.emplace_back([this, context, small_only] { Work(context, small_only); });
+  EmbedQueue::Compute questions;
+  if (!gpu) {
+    ASSIGN_OR_RETURN(questions, NewCompute(options));
   }
+  EmbedQueue::Options queue;
+  queue.dimensions = info_.dimensions;
+  queue.batch_tokens = batch_tokens_;
+  queue.batch_texts = kBatchTextsMax;
+  queue_ = std::make_unique<EmbedQueue>(queue, std::move(workers), std::move(questions));
   return OkStatus();
+}
+
+Result<EmbedQueue::Compute> LlamaEmbedder::Impl::NewCompute(
+    const LlamaEmbedderOptions& options) const {
+  auto slot = std::make_shared<Slot>();
+  ASSIGN_OR_RETURN(slot->context, NewContext(options));
+  slot->batch = llama_batch_init(static_cast<int32_t>(batch_tokens_), 0, 1);
+  return EmbedQueue::Compute([this, slot](EmbedQueue::Texts texts, float* vectors) {
+    return ComputeTexts(slot.get(), texts, vectors);
+  });
 }
 
 Result<ContextPtr> LlamaEmbedder::Impl::NewContext(const LlamaEmbedderOptions& options) const {
@@ -170,126 +126,34 @@ Result<ContextPtr> LlamaEmbedder::Impl::NewContext(const LlamaEmbedderOptions& o
   return context;
 }
 
-Status LlamaEmbedder::Impl::CheckTexts(std::span<const std::vector<int32_t>> texts) const {
-  if (texts.size() > kTextsMax) {
-    return InvalidArgument(Reason::kLimitExceeded,
-                           std::to_string(texts.size()) + " texts in one request, at most " +
-                               std::to_string(kTextsMax) + " are allowed; send several requests");
-  }
+Status LlamaEmbedder::Impl::ComputeTexts(Slot* slot, EmbedQueue::Texts texts,
+                                         float* vectors) const {
+  if (packed_) return ComputeAtOnce(slot, texts, vectors);
   for (size_t i = 0; i < texts.size(); ++i) {
-    const std::string which = "text " + std::to_string(i);
-    if (texts[i].empty()) {
-      return InvalidArgument(Reason::kInvalidArgument, which + " has no tokens; send at least one");
-    }
-    if (texts[i].size() > info_.tokens_max) {
-      return InvalidArgument(Reason::kQueryTooLong,
-                             which + " has " + std::to_string(texts[i].size()) +
-                                 " tokens, the embedding model takes " +
-                                 std::to_string(info_.tokens_max) + "; shorten it");
-    }
-    for (const int32_t id : texts[i]) {
-      if (id < 0 || static_cast<uint32_t>(id) >= info_.vocabulary) {
-        return InvalidArgument(Reason::kInvalidArgument, which + " has the token id " +
-                                                             std::to_string(id) +
-                                                             ", the model's vocabulary ends at " +
-                                                             std::to_string(info_.vocabulary - 1));
-      }
-    }
+    RETURN_IF_ERROR(ComputeAtOnce(slot, texts.subspan(i, 1), vectors + i * info_.dimensions));
   }
   return OkStatus();
 }
 
-Result<std::vector<float>> LlamaEmbedder::Impl::Embed(std::span<const std::vector<int32_t>> texts,
-                                                      const CallContext& context) {
-  RETURN_IF_ERROR(CheckTexts(texts));
-  RETURN_IF_ERROR(context.Check());
-  Request request;
-  request.texts = texts;
-  request.context = &context;
-  std::vector<float> vectors(texts.size() * info_.dimensions);
-  if (texts.empty()) return vectors;
-  request.vectors = &vectors;
-  const size_t tokens = std::accumulate(
-      texts.begin(), texts.end(), size_t{0},
-      [](size_t sum, const std::vector<int32_t>& text) { return sum + text.size(); });
-  const bool small = texts.size() <= kSmallTextsMax && tokens <= kSmallTokensMax;
-  std::vector<std::vector<uint32_t>> packed = PackTexts(texts, batch_tokens_);
-
-  MutexLock lock(&mutex_);
-  if (requests_ >= kRequestsMax || stopping_) {
-    return ResourceExhausted(Reason::kQueueFull, "the embedding worker has " +
-                                                     std::to_string(kRequestsMax) +
-                                                     " requests waiting; try again later");
-  }
-  ++requests_;
-  request.batches_left = packed.size();
-  for (std::vector<uint32_t>& batch : packed) {
-    (small ? small_ : large_).push_back(Batch{&request, std::move(batch)});
-  }
-  wake_.NotifyAll();
-  while (request.batches_left > 0) done_.Wait(&mutex_);
-  --requests_;
-  if (!request.status.ok()) return request.status;
-  return vectors;
-}
-
-bool LlamaEmbedder::Impl::TakeBatch(bool small_only, Batch* batch) {
-  MutexLock lock(&mutex_);
-  while (true) {
-    // Batches left at the end are still answered: their callers wait for them.
-    std::deque<Batch>* queue = !small_.empty() ? &small_ : small_only ? nullptr : &large_;
-    if (queue != nullptr && !queue->empty()) {
-      *batch = std::move(queue->front());
-      queue->pop_front();
-      return true;
-    }
-    if (stopping_) return false;
-    wake_.Wait(&mutex_);
-  }
-}
-
-void LlamaEmbedder::Impl::Work(llama_context* context, bool small_only) {
-  llama_batch buffer = llama_batch_init(static_cast<int32_t>(batch_tokens_), 0, 1);
-  Batch batch;
-  while (TakeBatch(small_only, &batch)) {
-    Request* request = batch.request;
-    Status status = request->context->Check();
-    if (status.ok()) status = ComputeBatch(context, &buffer, batch);
-    MutexLock lock(&mutex_);
-    if (!status.ok() && request->status.ok()) request->status = std::move(status);
-    if (--request->batches_left == 0) done_.NotifyAll();
-  }
-  llama_batch_free(buffer);
-}
-
-Status LlamaEmbedder::Impl::ComputeBatch(llama_context* context, llama_batch* buffer,
-                                         const Batch& batch) const {
-  const std::span<const uint32_t> texts(batch.texts);
-  if (packed_) return Compute(context, buffer, *batch.request, texts);
-  for (size_t i = 0; i < texts.size(); ++i) {
-    RETURN_IF_ERROR(Compute(context, buffer, *batch.request, texts.subspan(i, 1)));
-  }
-  return OkStatus();
-}
-
-Status LlamaEmbedder::Impl::Compute(llama_context* context, llama_batch* buffer,
-                                    const Request& request, std::span<const uint32_t> texts) const {
+Status LlamaEmbedder::Impl::ComputeAtOnce(Slot* slot, EmbedQueue::Texts texts,
+                                          float* vectors) const {
+  llama_batch& batch = slot->batch;
+  llama_context* context = slot->context.get();
   int32_t n = 0;
   for (size_t sequence = 0; sequence < texts.size(); ++sequence) {
-    const std::vector<int32_t>& text = request.texts[texts[sequence]];
-    for (size_t position = 0; position < text.size(); ++position, ++n) {
-      buffer->token[n] = text[position];
-      buffer->pos[n] = static_cast<llama_pos>(position);
-      buffer->n_seq_id[n] = 1;
-      buffer->seq_id[n][0] = static_cast<llama_seq_id>(sequence);
-      buffer->logits[n] = 1;
+    for (size_t position = 0; position < texts[sequence].size(); ++position, ++n) {
+      batch.token[n] = texts[sequence][position];
+      batch.pos[n] = static_cast<llama_pos>(position);
+      batch.n_seq_id[n] = 1;
+      batch.seq_id[n][0] = static_cast<llama_seq_id>(sequence);
+      batch.logits[n] = 1;
     }
   }
-  buffer->n_tokens = n;
+  batch.n_tokens = n;
   llama_memory_t memory = llama_get_memory(context);
   if (memory != nullptr) llama_memory_clear(memory, false);
   const int32_t code =
-      memory != nullptr ? llama_decode(context, *buffer) : llama_encode(context, *buffer);
+      memory != nullptr ? llama_decode(context, batch) : llama_encode(context, batch);
   if (code != 0) {
     return Internal("llama.cpp fails to embed " + std::to_string(n) + " tokens with code " +
                     std::to_string(code) + ": " + TakeErrorLog());
@@ -297,20 +161,9 @@ Status LlamaEmbedder::Impl::Compute(llama_context* context, llama_batch* buffer,
   for (size_t sequence = 0; sequence < texts.size(); ++sequence) {
     const float* values = llama_get_embeddings_seq(context, static_cast<llama_seq_id>(sequence));
     if (values == nullptr) return Internal("llama.cpp returns no embedding for a text");
-    RETURN_IF_ERROR(
-        Store(values, request.vectors->data() + size_t{texts[sequence]} * info_.dimensions));
-  }
-  return OkStatus();
-}
-
-Status LlamaEmbedder::Impl::Store(const float* values, float* out) const {
-  double sum = 0;
-  for (uint32_t i = 0; i < info_.dimensions; ++i) sum += double{values[i]} * values[i];
-  if (!std::isfinite(sum))
-    return Internal("the embedding model returns values that are no numbers");
-  const double scale = normalize_ && sum > 0 ? 1.0 / std::sqrt(sum) : 1.0;
-  for (uint32_t i = 0; i < info_.dimensions; ++i) {
-    out[i] = static_cast<float>(values[i] * scale);
+    float* vector = vectors + sequence * info_.dimensions;
+    std::copy_n(values, info_.dimensions, vector);
+    RETURN_IF_ERROR(FinishVector({vector, info_.dimensions}, normalize_));
   }
   return OkStatus();
 }

@@ -7,7 +7,8 @@ if(RAGSTONE_WITH_LLAMA)
     ${CMAKE_CURRENT_LIST_DIR}/model_import_service.cc
     ${CMAKE_CURRENT_LIST_DIR}/model_options.cc)
   ragstone_configure(ragstone_model_worker)
-  target_link_libraries(ragstone_model_worker PUBLIC ragstone::llm_llama ragstone::worker_proto)
+  target_link_libraries(ragstone_model_worker PUBLIC ragstone::llm_encoder ragstone::llm_llama
+    ragstone::worker_proto)
   target_precompile_headers(ragstone_model_worker PRIVATE
     "${CMAKE_SOURCE_DIR}/base/mutex.h" <grpcpp/grpcpp.h> <google/protobuf/message.h>)
   set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/model_options.cc

@@ -10,6 +10,8 @@
 #include <string>
 
 #include "base/file.h"
+#include "llm/encoder/encoder_embedder.h"
+#include "llm/encoder/kernel_tiers.h"
 #include "llm/llama/cpu_features.h"
 #include "llm/llama/llama_embedder.h"
 #include "llm/llama/llama_generator.h"
@@ -31,15 +33,43 @@ Status TieToParent(int64_t parent) {
   return OkStatus();
 }
 
+Result<std::unique_ptr<llm::Embedder>> LoadWithLlama(const ModelWorkerOptions& options) {
+  llm::LlamaEmbedderOptions embedder;
+  embedder.pooling = options.pooling;
+  embedder.normalize = options.normalize;
+  embedder.tokens_max = options.tokens_max;
+  embedder.threads = options.threads;
+  embedder.gpu_layers = options.gpu_layers;
+  ASSIGN_OR_RETURN(auto loaded, llm::LlamaEmbedder::Load(options.model, embedder));
+  return std::unique_ptr<llm::Embedder>(std::move(loaded));
+}
+
+// Our own encoder computes what it knows; llama.cpp does the rest.
+Result<std::unique_ptr<llm::Embedder>> LoadEmbedder(const ModelWorkerOptions& options) {
+  const bool ours =
+      options.encoder != "llama" && options.gpu_layers == 0 &&
+      (options.pooling.empty() || options.pooling == "mean" || options.pooling == "cls");
+  if (!ours) return LoadWithLlama(options);
+  Result<std::unique_ptr<llm::BertModel>> model = llm::BertModel::Load(options.model);
+  if (!model.ok()) {
+    if (model.status().reason() != Reason::kModelUnsupported) return model.status();
+    return LoadWithLlama(options);
+  }
+  if (options.pooling == "mean") (*model)->config.pooling = llm::Pooling::kMean;
+  if (options.pooling == "cls") (*model)->config.pooling = llm::Pooling::kCls;
+  ASSIGN_OR_RETURN(const llm::Kernels* kernels,
+                   llm::ChooseKernels(options.encoder, llm::CompiledTier()));
+  llm::EncoderEmbedderOptions embedder;
+  embedder.normalize = options.normalize;
+  embedder.tokens_max = options.tokens_max;
+  embedder.threads = options.threads;
+  return std::unique_ptr<llm::Embedder>(
+      std::make_unique<llm::EncoderEmbedder>(std::move(*model), *kernels, embedder));
+}
+
 Result<std::unique_ptr<grpc::Service>> NewService(const ModelWorkerOptions& options) {
   if (options.role == "embed") {
-    llm::LlamaEmbedderOptions embedder;
-    embedder.pooling = options.pooling;
-    embedder.normalize = options.normalize;
-    embedder.tokens_max = options.tokens_max;
-    embedder.threads = options.threads;
-    embedder.gpu_layers = options.gpu_layers;
-    ASSIGN_OR_RETURN(auto loaded, llm::LlamaEmbedder::Load(options.model, embedder));
+    ASSIGN_OR_RETURN(auto loaded, LoadEmbedder(options));
     return NewEmbedderService(std::move(loaded));
   }
   if (options.role == "generate") {
@@ -99,6 +129,12 @@ void StartAgainWithShortSpins(char** argv) {
   // Without /proc the default does as well, only slower.
 }
 
+// The report of the self-test and what the encoder's says.
+Result<std::string> WithEncoder(const std::string& report) {
+  ASSIGN_OR_RETURN(const llm::Kernels* kernels, llm::ChooseKernels("float", llm::CompiledTier()));
+  return report + "; encoder " + kernels->tier;
+}
+
 int Main(int argc, char** argv) {
   StartAgainWithShortSpins(argv);
   // ggml otherwise starts a debugger to print a backtrace when it aborts.
@@ -106,7 +142,8 @@ int Main(int argc, char** argv) {
   llm::SetCompiledTier(RAGSTONE_MODEL_TIER);
   const Result<ModelWorkerOptions> options = ParseModelWorkerOptions(argc, argv);
   if (options.ok() && options->role == "selftest") {
-    const Result<std::string> report = llm::RunSelfTest(llm::CompiledTier());
+    Result<std::string> report = llm::RunSelfTest(llm::CompiledTier());
+    if (report.ok()) report = WithEncoder(*report);
     std::printf("%s\n", report.ok() ? report->c_str() : report.status().message().c_str());
     return report.ok() ? 0 : 1;
   }

@@ -51,6 +51,7 @@ Result<ModelWorkerOptions> ParseModelWorkerOptions(int argc, char** argv) {
       {"--socket", text(&options.socket)},
       {"--model", text(&options.model)},
       {"--pooling", text(&options.pooling)},
+      {"--encoder", text(&options.encoder)},
       {"--parent", number(&options.parent)},
       {"--ready-fd", number(&options.ready_fd)},
       {"--normalize", number(&normalize)},

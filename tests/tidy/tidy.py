@@ -11,10 +11,10 @@ import shutil
 import subprocess
 import sys
 
-from checks import binaries, docs, includes, mirror, protos, sizes, text
+from checks import binaries, docs, includes, kernels, mirror, protos, sizes, text
 from checks.tree import AllowList, Tree
 
-CHECKS = (includes, sizes, text, mirror, docs, protos, binaries)
+CHECKS = (includes, sizes, text, mirror, docs, protos, binaries, kernels)
 ALLOWED = "tests/tidy/allow.txt"
 
 

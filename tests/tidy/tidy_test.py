@@ -11,7 +11,7 @@ import unittest
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from checks import binaries, docs, includes, mirror, protos, sizes, text  # noqa: E402
+from checks import binaries, docs, includes, kernels, mirror, protos, sizes, text  # noqa: E402
 from checks.tree import AllowList, Finding, Tree  # noqa: E402
 
 GOOD_PROTO = """syntax = "proto3";
@@ -280,6 +280,31 @@ class BinariesTest(TidyTest):
                    "int llama_decode(void) { return 0; } int main(void) { return 0; }")
         self.build("bin/ragstone", "int main(void) { return 0; }")
         self.assertEqual(self.rules(binaries, self.root / "build"), [])
+
+
+class KernelsTest(TidyTest):
+    def test_kernels_include_nothing_of_the_standard_library(self):
+        self.write("llm/encoder/kernels_avx2.cc", '#include <immintrin.h>\n#include <vector>\n'
+                   '#include "llm/encoder/kernels.h"\n')
+        self.write("llm/encoder/encoder.cc", "#include <vector>\n")
+        self.assertEqual(self.rules(kernels),
+                         [("kernel-includes", "llm/encoder/kernels_avx2.cc", 2)])
+
+    def test_symbols_that_the_linker_merges_are_found_in_kernels_only(self):
+        listing = ("kernels_avx2.cc.o:\n0000 W std::max()\n0010 T Avx2Kernels()\n"
+                   "encoder.cc.o:\n0000 W std::min()\n")
+        found = list(kernels._check_symbols(listing))
+        self.assertEqual(len(found), 1)
+        self.assertIn("kernels_avx2.cc.o shares std::max()", found[0].message)
+
+    def test_sums_on_the_stack_are_found_in_kernels_of_fixed_height(self):
+        listing = ("0000 <M::Fixed<12ul>(Tile)>:\n  10:\tvmovaps %zmm3,0x40(%rsp)\n"
+                   "0100 <M::Fixed<2ul>(Tile)>:\n 110:\tvmovaps %zmm3,0x40(%rax)\n"
+                   "0200 <M::Norm()>:\n 210:\tvmovaps %zmm3,0x40(%rsp)\n")
+        found = list(kernels._check_spills(listing))
+        self.assertEqual(len(found), 1)
+        self.assertIn("Fixed<12ul>", found[0].message)
+        self.assertEqual(len(list(kernels._check_spills("0000 <M::Norm()>:\n"))), 1)
 
 
 class AllowListTest(unittest.TestCase):

@@ -1,0 +1,211 @@
+#include "llm/encoder/kernel_tiers.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <random>
+
+#include "llm/encoder/bfloat16.h"
+#include "llm/encoder/packed_weights.h"
+
+namespace ragstone::llm {
+namespace {
+
+#if defined(__x86_64__)
+enum class Level : uint8_t { kPortable, kAvx2, kAvx512, kBf16, kVnni };
+
+std::vector<std::string> Missing(Level level) {
+  std::vector<std::string> missing;
+  __builtin_cpu_init();
+  // The builtin takes literals only. It also checks that the operating system saves the registers.
+#define RAGSTONE_NEED(name) \
+  if (!__builtin_cpu_supports(name)) missing.emplace_back(name)
+  if (level >= Level::kAvx2) {
+    RAGSTONE_NEED("avx2");
+    RAGSTONE_NEED("fma");
+    RAGSTONE_NEED("bmi");
+    RAGSTONE_NEED("bmi2");
+  }
+  if (level >= Level::kAvx512) {
+    RAGSTONE_NEED("avx512f");
+    RAGSTONE_NEED("avx512bw");
+    RAGSTONE_NEED("avx512cd");
+    RAGSTONE_NEED("avx512dq");
+    RAGSTONE_NEED("avx512vl");
+  }
+  if (level >= Level::kBf16) RAGSTONE_NEED("avx512bf16");
+  if (level >= Level::kVnni) RAGSTONE_NEED("avx512vnni");
+#undef RAGSTONE_NEED
+  return missing;
+}
+#endif
+
+// Relative to the largest value: what the rounding of the operands leaves.
+double ErrorMax(const Kernels& kernels) {
+  switch (kernels.product) {
+    case ProductType::kF32:
+      return 1e-5;
+    case ProductType::kBf16:
+      return 0.02;
+    case ProductType::kInt8:
+      return 0.05;
+  }
+  return 0;
+}
+
+// A block of activations through a linear layer, LayerNorm and attention. The rows have a length
+// that no tile divides.
+class Probe {
+ public:
+  explicit Probe(const Kernels& kernels) : kernels_(kernels) {
+    std::mt19937 random(20261122);
+    std::uniform_real_distribution<float> uniform(-1.0f, 1.0f);
+    const auto fill = [&](std::vector<float>* values, size_t count) {
+      values->resize(count);
+      for (float& value : *values) value = uniform(random);
+    };
+    fill(&x_, kLength * kHidden);
+    x_.resize(Rows() * kHidden);
+    fill(&weights_, 3 * kHidden * kHidden);
+    fill(&layer_.bias, 3 * kHidden);
+    fill(&gamma_, kHidden);
+    fill(&beta_, kHidden);
+    for (float& weight : weights_) weight *= 0.1f;
+    layer_.weight.rows = 3 * kHidden;
+    layer_.weight.columns = kHidden;
+    layer_.weight.values = weights_.data();
+  }
+
+  std::vector<float> Run() {
+    const PackedWeights packed({&layer_}, kernels_);
+    const AlignedBuffer input(Rows() * kHidden * 4), qkv(Rows() * 3 * kHidden * 4),
+        output(Rows() * kHidden * 4),
+        scratch(kernels_.attention_scratch(kLength, kHidden / kHeads));
+    std::vector<float> scales(Rows());
+    NormCall norm;
+    norm.x = x_.data();
+    norm.rows = kLength;
+    norm.size = kHidden;
+    norm.gamma = gamma_.data();
+    norm.beta = beta_.data();
+    norm.epsilon = 1e-12f;
+    norm.input = input.data();
+    norm.input_scales = scales.data();
+    kernels_.norm(norm);
+    LinearCall linear;
+    linear.input = kernels_.product == ProductType::kF32 ? static_cast<void*>(x_.data())
+                                                         : static_cast<void*>(input.data());
+    linear.input_scales = kernels_.product == ProductType::kInt8 ? scales.data() : nullptr;
+    linear.rows = kLength;
+    linear.linear = &packed.linear();
+    linear.epilogue = Epilogue::kGelu;
+    linear.output = qkv.data();
+    kernels_.linear(linear);
+    AttentionCall attention;
+    attention.qkv = qkv.data();
+    attention.length = kLength;
+    attention.heads = kHeads;
+    attention.head_size = kHidden / kHeads;
+    attention.scale = 0.3f;
+    attention.output = output.data();
+    attention.scratch = scratch.data();
+    kernels_.attention(attention);
+    return Values(output, kLength * kHidden);
+  }
+
+ private:
+  static constexpr size_t kHidden = 128;
+  static constexpr size_t kHeads = 4;
+  static constexpr size_t kLength = 53;
+
+  size_t Rows() const { return (kLength / kernels_.row_block + 1) * kernels_.row_block; }
+  std::vector<float> Values(const AlignedBuffer& buffer, size_t count) const {
+    std::vector<float> values(count);
+    for (size_t i = 0; i < count; ++i) {
+      if (kernels_.value == ValueType::kF32) {
+        std::memcpy(&values[i], buffer.data() + 4 * i, 4);
+      } else {
+        uint16_t bits = 0;
+        std::memcpy(&bits, buffer.data() + 2 * i, 2);
+        values[i] = FromBfloat16(bits);
+      }
+    }
+    return values;
+  }
+
+  const Kernels& kernels_;
+  std::vector<float> x_, weights_, gamma_, beta_;
+  BertLinear layer_;
+};
+
+bool WithinWorkerTier(const Kernels& kernels, std::string_view worker_tier) {
+  const std::string_view tier = kernels.tier;
+  if (worker_tier == "v2") return tier == "portable";
+  if (worker_tier == "avx2" || worker_tier == "cuda") return tier == "portable" || tier == "avx2";
+  return true;
+}
+
+bool IsWanted(const Kernels& kernels, std::string_view wanted) {
+  if (wanted == "float") return kernels.product != ProductType::kInt8;
+  if (wanted == "int8") return kernels.product == ProductType::kInt8;
+  return wanted == kernels.tier;
+}
+
+}  // namespace
+
+std::vector<KernelTier> KernelTiers() {
+  std::vector<KernelTier> tiers;
+#if defined(__x86_64__)
+  tiers.push_back({&Avx512Bf16Kernels(), Missing(Level::kBf16)});
+  tiers.push_back({&Avx512Kernels(), Missing(Level::kAvx512)});
+  tiers.push_back({&Avx2Kernels(), Missing(Level::kAvx2)});
+#endif
+  tiers.push_back({&PortableKernels(), {}});
+#if defined(__x86_64__)
+  tiers.push_back({&Avx512VnniKernels(), Missing(Level::kVnni)});
+#endif
+  return tiers;
+}
+
+Status TestKernels(const KernelTier& tier) {
+  const std::string name = tier.kernels->tier;
+  if (!tier.missing.empty()) {
+    std::string list;
+    for (const std::string& feature : tier.missing) list += (list.empty() ? "" : ", ") + feature;
+    return FailedPrecondition(Reason::kModelUnsupported,
+                              "this processor lacks " + list + ", which " + name + " needs");
+  }
+  const std::vector<float> expected = Probe(PortableKernels()).Run();
+  const std::vector<float> got = Probe(*tier.kernels).Run();
+  double largest = 0, error = 0;
+  for (size_t i = 0; i < expected.size(); ++i) {
+    largest = std::max(largest, std::abs(double{expected[i]}));
+    const double difference = std::abs(double{expected[i]} - got[i]);
+    if (!(difference <= error)) error = difference;  // also what is no number
+  }
+  if (!(error <= ErrorMax(*tier.kernels) * largest)) {
+    return FailedPrecondition(Reason::kModelUnsupported,
+                              "the encoder's kernels of tier " + name + " compute wrong values");
+  }
+  return OkStatus();
+}
+
+Result<const Kernels*> ChooseKernels(std::string_view wanted, std::string_view worker_tier) {
+  std::string found;
+  for (const KernelTier& tier : KernelTiers()) {
+    if (!IsWanted(*tier.kernels, wanted)) continue;
+    Status status = TestKernels(tier);
+    if (status.ok() && !WithinWorkerTier(*tier.kernels, worker_tier)) {
+      status = FailedPrecondition(
+          Reason::kModelUnsupported,
+          std::string(tier.kernels->tier) + " is beyond the worker's " + std::string(worker_tier));
+    }
+    if (status.ok()) return tier.kernels;
+    found += (found.empty() ? "" : "; ") + status.message();
+  }
+  if (found.empty()) found = "there is no such tier";
+  return FailedPrecondition(Reason::kModelUnsupported,
+                            "no kernels for '" + std::string(wanted) + "': " + found);
+}
+
+}  // namespace ragstone::llm

@@ -1,0 +1,182 @@
+// Tests encoder.cc and encoder_embedder.cc with every set of kernels that this processor runs.
+#include "llm/encoder/encoder.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "llm/encoder/encoder_embedder.h"
+#include "llm/encoder/kernel_tiers.h"
+#include "tests/unit/llm/encoder/reference_bert.h"
+#include "tests/unit/llm/encoder/tiny_bert.h"
+
+namespace ragstone::llm {
+namespace {
+
+using Texts = std::vector<std::vector<int32_t>>;
+
+class EncoderTest : public ::testing::TestWithParam<KernelTier> {
+ protected:
+  void SetUp() override {
+    if (!GetParam().missing.empty()) {
+      GTEST_SKIP() << "this processor lacks " << GetParam().missing.front();
+    }
+  }
+  const Kernels& kernels() const { return *GetParam().kernels; }
+  double CosineMin() const {
+    return kernels().product == ProductType::kF32    ? 0.999999
+           : kernels().product == ProductType::kBf16 ? 0.9995
+                                                     : 0.995;
+  }
+  static BertConfig Config(uint32_t hidden, uint32_t heads) {
+    BertConfig config = TinyBertConfig();
+    config.hidden = hidden;
+    config.heads = heads;
+    config.intermediate = 4 * hidden;
+    config.positions = 512;
+    return config;
+  }
+  Texts RandomTexts(const BertConfig& config, const std::vector<size_t>& lengths) {
+    Texts texts;
+    for (const size_t length : lengths) {
+      texts.emplace_back(length);
+      for (int32_t& id : texts.back()) id = static_cast<int32_t>(random_() % config.vocabulary);
+    }
+    return texts;
+  }
+  static std::vector<float> Encode(const Encoder& encoder, const Texts& texts,
+                                   Encoder::Workspace* workspace) {
+    const std::vector<std::span<const int32_t>> spans(texts.begin(), texts.end());
+    std::vector<float> vectors(texts.size() * encoder.model().config.hidden);
+    encoder.Encode(spans, workspace, vectors.data());
+    return vectors;
+  }
+  std::mt19937 random_{7};
+};
+
+TEST_P(EncoderTest, VectorsAreThoseOfTheReference) {
+  struct Shape {
+    uint32_t hidden, heads;
+  };
+  for (const Shape shape : {Shape{64, 2}, Shape{128, 2}, Shape{192, 12}}) {
+    const BertConfig config = Config(shape.hidden, shape.heads);
+    const std::shared_ptr<const BertModel> model = MakeTinyBert(config, 5);
+    const Encoder encoder(model, kernels());
+    Encoder::Workspace workspace(encoder, 512);
+    for (const size_t length : {1, 7, 33, 100}) {
+      const Texts texts = RandomTexts(config, {length});
+      const std::vector<float> vector = Encode(encoder, texts, &workspace);
+      EXPECT_GE(Cosine(ReferenceVector(*model, texts[0]), vector), CosineMin())
+          << length << " tokens, hidden " << shape.hidden;
+    }
+  }
+}
+
+TEST_P(EncoderTest, TheLongestTextIsRight) {
+  const BertConfig config = Config(64, 2);
+  const std::shared_ptr<const BertModel> model = MakeTinyBert(config, 6);
+  const Encoder encoder(model, kernels());
+  Encoder::Workspace workspace(encoder, 512);
+  for (const size_t length : {511, 512}) {
+    const Texts texts = RandomTexts(config, {length});
+    const std::vector<float> vector = Encode(encoder, texts, &workspace);
+    EXPECT_GE(Cosine(ReferenceVector(*model, texts[0]), vector), CosineMin()) << length;
+  }
+}
+
+TEST_P(EncoderTest, TheFirstTokenMayStandForTheText) {
+  BertConfig config = Config(64, 2);
+  config.pooling = Pooling::kCls;
+  const std::shared_ptr<const BertModel> model = MakeTinyBert(config, 8);
+  const Encoder encoder(model, kernels());
+  Encoder::Workspace workspace(encoder, 64);
+  const Texts texts = RandomTexts(config, {21});
+  const std::vector<float> vector = Encode(encoder, texts, &workspace);
+  EXPECT_GE(Cosine(ReferenceVector(*model, texts[0]), vector), CosineMin());
+}
+
+TEST_P(EncoderTest, ATextHasTheSameBitsAloneAndAmongOthers) {
+  const BertConfig config = Config(128, 4);
+  const std::shared_ptr<const BertModel> model = MakeTinyBert(config, 9);
+  const Encoder encoder(model, kernels());
+  Encoder::Workspace workspace(encoder, 512);
+  const Texts texts = RandomTexts(config, {3, 1, 96, 12, 47, 13, 100, 2, 64, 95});
+  const std::vector<float> together = Encode(encoder, texts, &workspace);
+  for (size_t t = 0; t < texts.size(); ++t) {
+    const std::vector<float> alone = Encode(encoder, {texts[t]}, &workspace);
+    EXPECT_TRUE(std::equal(alone.begin(), alone.end(),
+                           together.begin() + static_cast<std::ptrdiff_t>(t * config.hidden)))
+        << t;
+  }
+}
+
+TEST_P(EncoderTest, ManyCallersGetTheirOwnVectors) {
+  const BertConfig config = Config(64, 2);
+  EncoderEmbedderOptions options;
+  options.threads = 3;
+  EncoderEmbedder embedder(MakeTinyBert(config, 10), kernels(), options);
+  const Texts texts = RandomTexts(config, {5, 80, 300, 17, 40, 1, 9, 120});
+  const auto expected = embedder.Embed(texts, CallContext());
+  ASSERT_TRUE(expected.ok()) << expected.status().ToString();
+  std::vector<std::thread> callers;
+  for (size_t c = 0; c < 8; ++c) {
+    callers.emplace_back([&, c] {
+      for (int round = 0; round < 10; ++round) {
+        const auto got = embedder.Embed({&texts[c], 1}, CallContext());
+        ASSERT_TRUE(got.ok());
+        EXPECT_TRUE(std::equal(got->begin(), got->end(),
+                               expected->begin() + static_cast<std::ptrdiff_t>(c * config.hidden)));
+      }
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+}
+
+INSTANTIATE_TEST_SUITE_P(AllTiers, EncoderTest, ::testing::ValuesIn(KernelTiers()),
+                         [](const auto& info) {
+                           std::string name = info.param.kernels->tier;
+                           std::erase(name, '-');
+                           return name;
+                         });
+
+TEST(EncoderEmbedderTest, VectorsHaveLengthOneAndTextsHaveLimits) {
+  const BertConfig config = TinyBertConfig();
+  EncoderEmbedderOptions options;
+  options.tokens_max = 8;
+  options.threads = 1;
+  EncoderEmbedder embedder(MakeTinyBert(config, 11), PortableKernels(), options);
+  const auto info = embedder.Info(CallContext());
+  ASSERT_TRUE(info.ok());
+  EXPECT_EQ(info->dimensions, config.hidden);
+  EXPECT_EQ(info->tokens_max, 8u);
+  EXPECT_EQ(info->device, "CPU portable");
+  const auto vector = embedder.Embed(Texts{{1, 2, 3}}, CallContext());
+  ASSERT_TRUE(vector.ok());
+  double squares = 0;
+  for (const float value : *vector) squares += double{value} * value;
+  EXPECT_NEAR(squares, 1, 1e-5);
+  const Texts too_long{std::vector<int32_t>(9, 1)};
+  EXPECT_EQ(embedder.Embed(too_long, CallContext()).status().reason(), Reason::kQueryTooLong);
+  EXPECT_EQ(embedder.Embed(Texts{{}}, CallContext()).status().reason(), Reason::kInvalidArgument);
+  const Texts unknown{{static_cast<int32_t>(config.vocabulary)}};
+  EXPECT_EQ(embedder.Embed(unknown, CallContext()).status().reason(), Reason::kInvalidArgument);
+}
+
+TEST(EncoderEmbedderTest, VectorsMayKeepTheirLength) {
+  EncoderEmbedderOptions options;
+  options.normalize = false;
+  options.threads = 1;
+  const std::shared_ptr<const BertModel> model = MakeTinyBert(TinyBertConfig(), 12);
+  EncoderEmbedder embedder(model, PortableKernels(), options);
+  const std::vector<int32_t> text{4, 5, 6, 7};
+  const auto vector = embedder.Embed({&text, 1}, CallContext());
+  ASSERT_TRUE(vector.ok());
+  const std::vector<double> expected = ReferenceVector(*model, text);
+  for (size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR((*vector)[i], expected[i], 1e-4);
+}
+
+}  // namespace
+}  // namespace ragstone::llm
