@@ -110,6 +110,7 @@ std::string ManifestToJson(const Manifest& manifest) {
   json["kind"] = manifest.kind == ModelKind::kEmbedding ? kEmbedding : kGenerator;
   json["architecture"] = manifest.architecture;
   json["storage_type"] = manifest.storage_type;
+  json["int8"] = manifest.int8;
   json["file"] = manifest.file;
   json["sha256"] = manifest.sha256;
   json["bytes"] = manifest.bytes;
@@ -144,6 +145,7 @@ Result<Manifest> ManifestFromJson(std::string_view text) {
   reader.Text("kind", &kind);
   reader.Text("architecture", &manifest.architecture);
   reader.Text("storage_type", &manifest.storage_type);
+  if (json.contains("int8")) reader.Flag("int8", &manifest.int8);
   reader.Text("file", &manifest.file);
   reader.Text("sha256", &manifest.sha256);
   reader.Number("bytes", &manifest.bytes);
@@ -174,6 +176,8 @@ std::string EmbeddingFingerprint(const Manifest& manifest) {
         std::to_string(manifest.context_tokens)}) {
     parts += std::to_string(part.size()) + ":" + part + ";";
   }
+  // Vectors in floating point differ by rounding only, whatever the machine; those of int8 by more.
+  if (manifest.int8) parts += "int8;";
   return Sha256Of(parts).Hex();
 }
 

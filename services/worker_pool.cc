@@ -65,8 +65,7 @@ class WorkerPoolImpl : public WorkerPool {
     Retire(name, &generators_);
   }
 
-  Result<ImportedModel> ImportModel(const std::filesystem::path& source,
-                                    const std::filesystem::path& output_dir, bool retype,
+  Result<ImportedModel> ImportModel(const ImportOptions& import,
                                     const std::function<Status(const std::string&)>& progress,
                                     const CallContext& context) override {
     ProcessSlot::Options options = ModelOptions("import", "", {});
@@ -77,8 +76,7 @@ class WorkerPoolImpl : public WorkerPool {
       std::erase_if(imports_, [](const auto& old) { return old.use_count() == 1 && old->quiet(); });
       imports_.push_back(slot);
     }
-    Result<ImportedModel> model =
-        RunImport(slot.get(), {source, output_dir, retype}, progress, context);
+    Result<ImportedModel> model = RunImport(slot.get(), import, progress, context);
     slot->Close();
     return model;
   }
@@ -143,7 +141,8 @@ class WorkerPoolImpl : public WorkerPool {
         "embed", manifest.name,
         {"--model", file.string(), "--pooling", manifest.pooling, "--normalize",
          manifest.normalize ? "1" : "0", "--tokens-max", std::to_string(manifest.context_tokens),
-         "--gpu-layers", std::to_string(settings_.gpu_layers)});
+         "--encoder", manifest.int8 ? "int8" : "float", "--gpu-layers",
+         std::to_string(settings_.gpu_layers)});
   }
 
   ProcessSlot::Options OptionsFor(const RemoteGenerator*, const llm::Manifest& manifest,

@@ -40,6 +40,14 @@ struct TierState {
   std::string reason;  // why or why not
 };
 
+// What to import, from where to where; see ragstone.worker.v1.ImportRequest.
+struct ImportOptions {
+  std::filesystem::path source;
+  std::filesystem::path output_dir;
+  bool retype = false;
+  bool int8 = false;
+};
+
 // What an import found out; see ragstone.worker.v1.ImportDone.
 struct ImportedModel {
   std::string kind, architecture, storage_type, pooling, license;
@@ -69,8 +77,8 @@ class WorkerPool {
   virtual void StopModel(const std::string& name) = 0;
   // Runs an import worker for this one request.
   virtual Result<ImportedModel> ImportModel(
-      const std::filesystem::path& source, const std::filesystem::path& output_dir, bool retype,
-      const std::function<Status(const std::string&)>& progress, const CallContext& context) = 0;
+      const ImportOptions& import, const std::function<Status(const std::string&)>& progress,
+      const CallContext& context) = 0;
   virtual std::vector<WorkerState> States() const = 0;
   // Tiers in the order in which they are tried; self-tests run on first use and are remembered by
   // CPU and binary under models_dir.

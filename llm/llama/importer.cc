@@ -4,8 +4,10 @@
 #include <utility>
 
 #include "llm/encoder/bert_model.h"
+#include "llm/encoder/kernel_tiers.h"
 #include "llm/gguf_file.h"
 #include "llm/llama/bert_to_gguf.h"
+#include "llm/llama/cpu_features.h"
 #include "llm/llama/llama_embedder.h"
 #include "llm/llama/llama_generator.h"
 #include "llm/llama/retype.h"
@@ -35,8 +37,15 @@ RetypeOptions RetypeOptionsOf(const ImportOptions& options, const ImportResult& 
   return retype;
 }
 
+// Whether our encoder computes the model with 8 bits, on this machine.
+Status CheckInt8(const ImportOptions& options) {
+  RETURN_IF_ERROR(BertModel::Load(options.output_dir / "model.gguf").status());
+  return ChooseKernels("int8", CompiledTier()).status();
+}
+
 Status Retype(const ImportOptions& options, const ImportProgress& progress,
               const CallContext& context, ImportResult* result) {
+  if (options.int8) RETURN_IF_ERROR(CheckInt8(options));
   if (!options.retype) return OkStatus();
   if (result->kind == "embedding" && BertModel::Load(options.output_dir / "model.gguf").ok()) {
     result->measurements = {"kept as " + result->storage_type +

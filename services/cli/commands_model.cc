@@ -28,7 +28,12 @@ Result<v1::ImportModelRequest> ImportRequest(const Options& options) {
   request.set_document_prefix(options.document_prefix);
   request.set_license(options.license);
   request.set_keep_type(options.keep_type);
+  request.set_int8(options.int8);
   return request;
+}
+
+std::string TypeOf(const v1::Model& model) {
+  return Sanitize(model.storage_type()) + (model.int8() ? ", int8" : "");
 }
 
 std::string SizeOf(const v1::Model& model) {
@@ -57,7 +62,7 @@ Result<int> RunModelList(const CommandContext& context) {
       {"NAME", "KIND", "DEFAULT", "TYPE", "SIZE", "INPUT OR OUTPUT"}};
   for (const v1::Model& model : models) {
     rows.push_back({Sanitize(model.name()), Sanitize(model.kind()), model.is_default() ? "yes" : "",
-                    Sanitize(model.storage_type()), HumanBytes(model.bytes()), SizeOf(model)});
+                    TypeOf(model), HumanBytes(model.bytes()), SizeOf(model)});
   }
   if (!models.empty()) output->Write(FormatTable(rows));
   return kExitDone;
@@ -87,8 +92,8 @@ Result<int> RunModelImport(const CommandContext& context) {
     output->Json({{"model", ModelJson(model)}});
   } else {
     output->Message(fmt::format("installed {} ({}, {}, {}{})", Sanitize(model.name()),
-                                Sanitize(model.kind()), Sanitize(model.storage_type()),
-                                HumanBytes(model.bytes()), model.is_default() ? ", default" : ""));
+                                Sanitize(model.kind()), TypeOf(model), HumanBytes(model.bytes()),
+                                model.is_default() ? ", default" : ""));
   }
   return kExitDone;
 }

@@ -137,6 +137,7 @@ Json ModelJson(const v1::Model& model) {
           {"default", model.is_default()},
           {"architecture", model.architecture()},
           {"storage_type", model.storage_type()},
+          {"int8", model.int8()},
           {"parameters", model.parameters()},
           {"dimensions", model.dimensions()},
           {"context_tokens", model.context_tokens()},

@@ -175,6 +175,8 @@ void AddModelCommands(CLI::App* app, Options* options) {
   import->add_option("--query-prefix", options->query_prefix, "Put before queries");
   import->add_option("--document-prefix", options->document_prefix, "Put before passages");
   import->add_option("--license", options->license, "Licence of the weights");
+  import->add_flag("--int8", options->int8,
+                   "Embed in products of 8 bits: faster with VNNI, less exact (BERT family)");
   import->add_flag("--keep-type", options->keep_type, "Keep the storage type of the weights");
   CLI::App* remove = AddCommand(group, "remove", "Remove a model", "");
   remove->add_option("NAME", options->id, "Its name")->required();

@@ -26,7 +26,7 @@ struct Options {
   bool active_only = false;     // job list
   std::string embedding_model;  // collection create
   std::string name, sha256, query_prefix, document_prefix, license;  // model import
-  bool make_default = false, keep_type = false;
+  bool make_default = false, keep_type = false, int8 = false;
 };
 
 // The end of a command line that is no command: help, a version, a mistake.

@@ -146,6 +146,7 @@ void ToMessage(const llm::Manifest& manifest, bool is_default, v1::Model* messag
   message->set_kind(manifest.kind == llm::ModelKind::kEmbedding ? "embedding" : "generator");
   message->set_architecture(manifest.architecture);
   message->set_storage_type(manifest.storage_type);
+  message->set_int8(manifest.int8);
   message->set_sha256(manifest.sha256);
   message->set_bytes(manifest.bytes);
   message->set_parameters(manifest.parameters);

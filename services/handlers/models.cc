@@ -82,13 +82,15 @@ Result<llm::Manifest> AppImpl::PrepareModel(const v1::ImportModelRequest& reques
   const auto source = std::filesystem::canonical(request.path(), error);
   if (error) return ErrnoStatus(error.value(), "open " + request.path());
   ASSIGN_OR_RETURN(const ImportedModel imported,
-                   workers_->ImportModel(source, staging, !request.keep_type(), progress, context));
+                   workers_->ImportModel({source, staging, !request.keep_type(), request.int8()},
+                                         progress, context));
   llm::Manifest manifest;
   manifest.name = request.name().empty() ? NameFromPath(request.path()) : request.name();
   manifest.kind =
       imported.kind == "embedding" ? llm::ModelKind::kEmbedding : llm::ModelKind::kGenerator;
   manifest.architecture = imported.architecture;
   manifest.storage_type = imported.storage_type;
+  manifest.int8 = request.int8();
   manifest.parameters = imported.parameters;
   manifest.dimensions = imported.dimensions;
   manifest.context_tokens = imported.context_tokens;

@@ -35,6 +35,7 @@ Result<ImportedModel> RunImport(ProcessSlot* slot, const ImportOptions& options,
   request.set_source_path(options.source.string());
   request.set_output_dir(options.output_dir.string());
   request.set_retype(options.retype);
+  request.set_int8(options.int8);
   std::optional<ImportedModel> model;
   WorkerCallOptions call_options;
   call_options.resend = false;

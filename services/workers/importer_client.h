@@ -11,12 +11,6 @@
 
 namespace ragstone::services {
 
-struct ImportOptions {
-  std::filesystem::path source;
-  std::filesystem::path output_dir;
-  bool retype = false;
-};
-
 // Runs one import on the slot's worker. It is not sent again if the worker dies.
 Result<ImportedModel> RunImport(ProcessSlot* slot, const ImportOptions& options,
                                 const std::function<Status(const std::string&)>& progress,

@@ -33,6 +33,7 @@ class ImporterService final : public worker::Importer::CallbackService {
       options.source = request->source_path();
       options.output_dir = request->output_dir();
       options.retype = request->retype();
+      options.int8 = request->int8();
       const auto progress = [&](const std::string& text) {
         MaybeCrashForTest();
         worker::ImportResponse response;

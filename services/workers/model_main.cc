@@ -52,7 +52,8 @@ Result<std::unique_ptr<llm::Embedder>> LoadEmbedder(const ModelWorkerOptions& op
   if (!ours) return LoadWithLlama(options);
   Result<std::unique_ptr<llm::BertModel>> model = llm::BertModel::Load(options.model);
   if (!model.ok()) {
-    if (model.status().reason() != Reason::kModelUnsupported) return model.status();
+    const bool other_engine = model.status().reason() == Reason::kModelUnsupported;
+    if (!other_engine || options.encoder != "float") return model.status();
     return LoadWithLlama(options);
   }
   if (options.pooling == "mean") (*model)->config.pooling = llm::Pooling::kMean;

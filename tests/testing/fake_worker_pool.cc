@@ -91,8 +91,9 @@ Result<llm::Generator*> FakeWorkerPool::GeneratorFor(const llm::Manifest& /*mani
 }
 
 Result<services::ImportedModel> FakeWorkerPool::ImportModel(
-    const std::filesystem::path& source, const std::filesystem::path& output_dir, bool /*retype*/,
+    const services::ImportOptions& import,
     const std::function<Status(const std::string&)>& progress, const CallContext& /*context*/) {
+  const std::filesystem::path &source = import.source, &output_dir = import.output_dir;
   if (source.string().find("broken") != std::string::npos) {
     return InvalidArgument(Reason::kModelCorrupt, "the header is damaged at byte 8");
   }

@@ -35,7 +35,7 @@ class FakeWorkerPool : public services::WorkerPool {
   // Copies the file (or the folder's model.safetensors and tokenizer.json); a source whose name
   // holds "broken" is refused with MODEL_CORRUPT.
   Result<services::ImportedModel> ImportModel(
-      const std::filesystem::path& source, const std::filesystem::path& output_dir, bool retype,
+      const services::ImportOptions& import,
       const std::function<Status(const std::string&)>& progress,
       const CallContext& context) override;
   std::vector<services::WorkerState> States() const override;

@@ -185,6 +185,13 @@ TEST_F(AppSearch, ModelsAreImportedListedAndRemoved) {
   ASSERT_TRUE(WriteFileAtomically(home_.dir() / "broken.gguf", "GGUF").ok());
   request.set_path((home_.dir() / "broken.gguf").string());
   EXPECT_EQ(import(request).reason(), Reason::kModelCorrupt);
+  request.Clear();
+  request.set_path(folder.string());
+  request.set_name("quick");
+  request.set_int8(true);
+  ASSERT_TRUE(import(request).ok());
+  const auto models = app_->ListModels({}, CallContext());
+  for (const v1::Model& model : models->models()) EXPECT_EQ(model.int8(), model.name() == "quick");
   v1::RemoveModelRequest remove;
   remove.set_name("new-model");
   EXPECT_TRUE(app_->RemoveModel(remove, CallContext()).ok());

@@ -467,7 +467,7 @@ TEST_F(WorkerPoolTest, ImportRunsInAProcessThatEndsWithIt) {
     progress.push_back(line);
     return OkStatus();
   };
-  const auto model = pool_->ImportModel(source, folder_.path() / "out", true, note, {});
+  const auto model = pool_->ImportModel({source, folder_.path() / "out", true}, note, {});
   ASSERT_TRUE(model.ok()) << model.status().ToString();
   EXPECT_EQ(model->kind, "embedding");
   EXPECT_EQ(model->storage_type, "Q8_0");
@@ -476,10 +476,10 @@ TEST_F(WorkerPoolTest, ImportRunsInAProcessThatEndsWithIt) {
   EXPECT_EQ(StateOf("import").pid, 0);
 
   AskForCrash();
-  EXPECT_EQ(pool_->ImportModel(source, folder_.path() / "out", true, note, {}).status().reason(),
+  EXPECT_EQ(pool_->ImportModel({source, folder_.path() / "out", true}, note, {}).status().reason(),
             Reason::kWorkerCrashed);
   std::ofstream(folder_.path() / "b.txt") << "x";
-  EXPECT_EQ(pool_->ImportModel(folder_.path() / "b.txt", folder_.path() / "out", true, note, {})
+  EXPECT_EQ(pool_->ImportModel({folder_.path() / "b.txt", folder_.path() / "out", true}, note, {})
                 .status()
                 .reason(),
             Reason::kModelUnsupported);

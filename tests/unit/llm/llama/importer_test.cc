@@ -29,6 +29,7 @@ class ImporterTest : public ::testing::Test {
     options.source = source;
     options.output_dir = output_;
     options.retype = retype;
+    options.int8 = int8_;
     options.threads = 1;
     const auto progress = [this](const std::string& text) {
       progress_ += text + "\n";
@@ -48,7 +49,14 @@ class ImporterTest : public ::testing::Test {
   testing::TempFolder folder_;
   fs::path output_ = folder_.path() / "out";
   std::string progress_;
+  bool int8_ = false;
 };
+
+TEST_F(ImporterTest, EightBitsAreForModelsOfOurEncoder) {
+  int8_ = true;
+  const Result<ImportResult> result = Import(folder_.path() / "bert", true);
+  EXPECT_EQ(result.status().reason(), Reason::kModelUnsupported) << result.status().ToString();
+}
 
 TEST_F(ImporterTest, AFolderBecomesAnEmbeddingModel) {
   const Result<ImportResult> result = Import(folder_.path() / "bert", false);
