@@ -20,7 +20,7 @@ struct Manifest {
   ModelKind kind = ModelKind::kEmbedding;
   std::string architecture;
   std::string storage_type;
-  bool int8 = false;  // vectors are computed in products of 8 bits
+  bool int8 = false;                // vectors are computed in products of 8 bits
   std::string file = "model.gguf";  // within the folder
   std::string sha256;               // of the file, hexadecimal
   uint64_t bytes = 0;

@@ -15,7 +15,7 @@ struct ImportOptions {
   std::filesystem::path source;      // GGUF file or sentence-transformers folder
   std::filesystem::path output_dir;  // exists; `model.gguf` and `tokenizer.json` are written here
   bool retype = true;
-  bool int8 = false;  // the model is to be computed in products of 8 bits: checked
+  bool int8 = false;     // the model is to be computed in products of 8 bits: checked
   uint32_t threads = 0;  // 0: one for each core
 };
 
