@@ -188,6 +188,23 @@ Lead LeadOf(unsigned char byte) {
 
 }  // namespace
 
+void AppendLowerCase(uint32_t code_point, std::string& out) {
+  if ((Bits()[code_point] & kHasLower) != 0) {
+    AppendLower(code_point, out);
+  } else {
+    AppendCodePoint(code_point, out);
+  }
+}
+
+bool IsUtf8(std::string_view text) {
+  for (size_t at = 0; at < text.size();) {
+    const size_t begin = at;
+    if (ReadCodePoint(text, at) != kReplacement) continue;
+    if (text.substr(begin, at - begin) != "\xEF\xBF\xBD") return false;
+  }
+  return true;
+}
+
 WordBreak WordBreakOf(uint32_t code_point) {
   const uint8_t bits = Bits()[code_point];
   if ((bits & kSpace) != 0) return WordBreak::kSpace;

@@ -23,6 +23,9 @@ WordBreak WordBreakOf(uint32_t code_point);
 // reads as U+FFFD, each maximal wrong prefix once. Requires at < text.size().
 uint32_t ReadCodePoint(std::string_view text, size_t& at);
 void AppendCodePoint(uint32_t code_point, std::string& out);
+// Its lower case, as Rust's char::to_lowercase gives it.
+void AppendLowerCase(uint32_t code_point, std::string& out);
+bool IsUtf8(std::string_view text);
 
 // BertNormalizer of Hugging Face's `tokenizers`. Immutable, so safe to use from several threads.
 class BertNormalizer {

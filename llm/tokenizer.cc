@@ -1,64 +1,19 @@
 #include "llm/tokenizer.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 
 #include "base/file.h"
+#include "llm/tokenizer_json.h"
+#include "llm/unigram_json.h"
 #include "llm/wordpiece.h"
 
 namespace ragstone::llm {
 namespace {
 
-using Json = nlohmann::json;
-
-// The largest vocabularies in use have a quarter of a million entries and less than 20 MB of JSON.
-constexpr uint64_t kFileBytesMax = 64 << 20;
-constexpr size_t kVocabularyMax = 1 << 20;
-
-Status Unsupported(const std::string& what, const std::string& found) {
-  return Status(StatusCode::kUnimplemented, Reason::kModelUnsupported,
-                "tokeniser: " + what + " is \"" + found +
-                    "\", only BERT's WordPiece is built; use a BERT-type embedding model such as "
-                    "all-MiniLM-L6-v2 or bge-small-en-v1.5");
-}
-
-Status Corrupt(const std::string& what) {
-  return Status(StatusCode::kDataLoss, Reason::kModelCorrupt,
-                "tokeniser: " + what + "; fetch the model's files again");
-}
-
-// The field as T, or `fallback` if it is missing, null or of another type.
-template <typename T>
-T Get(const Json& object, const char* field, T fallback) {
-  const auto at = object.is_object() ? object.find(field) : object.end();
-  if (!object.is_object() || at == object.end()) return fallback;
-  if constexpr (std::is_same_v<T, bool>) {
-    return at->is_boolean() ? at->get<bool>() : fallback;
-  } else if constexpr (std::is_same_v<T, std::string>) {
-    return at->is_string() ? at->get<std::string>() : fallback;
-  } else {
-    return at->is_number_integer() ? at->get<T>() : fallback;
-  }
-}
-
-const Json& Field(const Json& object, const char* field) {
-  static const Json kNull;
-  if (!object.is_object()) return kNull;
-  const auto at = object.find(field);
-  return at == object.end() ? kNull : *at;
-}
-
-Result<Json> ReadJson(const std::filesystem::path& path) {
-  ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kFileBytesMax));
-  Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (json.is_discarded() || !json.is_object()) {
-    return Corrupt(path.string() + " is not a JSON object");
-  }
-  return json;
-}
+constexpr uint64_t kVocabularyBytesMax = 64 << 20;
 
 bool AccentsStripped(const Json& value, bool lowercase) {
   return value.is_boolean() ? value.get<bool>() : lowercase;
@@ -71,82 +26,20 @@ Result<int32_t> TokenId(const WordPieceOptions& options, const std::string& toke
   for (const AddedToken& added : options.added) {
     if (added.content == token) return added.id;
   }
-  return Corrupt("the vocabulary has no \"" + token + "\"");
+  return CorruptTokenizer("the vocabulary has no \"" + token + "\"");
 }
 
 Status ReadVocabulary(const Json& vocabulary, WordPieceOptions& options) {
-  if (!vocabulary.is_object() || vocabulary.size() > kVocabularyMax) {
-    return Corrupt("model.vocab is not an object of at most " + std::to_string(kVocabularyMax) +
-                   " tokens");
+  if (!vocabulary.is_object() || vocabulary.size() > kTokenizerVocabularyMax) {
+    return CorruptTokenizer("model.vocab is not an object of at most " +
+                            std::to_string(kTokenizerVocabularyMax) + " tokens");
   }
   for (const auto& [token, id] : vocabulary.items()) {
-    if (!id.is_number_unsigned() || id.get<uint64_t>() > kVocabularyMax) {
-      return Corrupt("the id of \"" + token + "\" is not a number up to " +
-                     std::to_string(kVocabularyMax));
+    if (!id.is_number_unsigned() || id.get<uint64_t>() > kTokenizerVocabularyMax) {
+      return CorruptTokenizer("the id of \"" + token + "\" is not a number up to " +
+                              std::to_string(kTokenizerVocabularyMax));
     }
     options.vocabulary.emplace_back(token, id.get<int32_t>());
-  }
-  return OkStatus();
-}
-
-Status ReadAddedTokens(const Json& tokens, WordPieceOptions& options) {
-  if (tokens.is_null()) return OkStatus();
-  // A token that the vocabulary has too keeps the vocabulary's id, whatever the list says.
-  std::unordered_map<std::string_view, int32_t> known;
-  for (const auto& [token, id] : options.vocabulary) known.emplace(token, id);
-  if (!tokens.is_array() || tokens.size() > kVocabularyMax) {
-    return Corrupt("added_tokens is not a list");
-  }
-  for (const Json& token : tokens) {
-    AddedToken added;
-    added.content = Get<std::string>(token, "content", "");
-    added.id = Get<int32_t>(token, "id", -1);
-    added.normalized = Get(token, "normalized", !Get(token, "special", false));
-    added.lstrip = Get(token, "lstrip", false);
-    added.rstrip = Get(token, "rstrip", false);
-    if (added.content.empty() || added.id < 0 || added.id > static_cast<int32_t>(kVocabularyMax)) {
-      return Corrupt("an added token has no content or no id");
-    }
-    if (Get(token, "single_word", false)) {
-      return Unsupported("single_word of the added token \"" + added.content + "\"", "true");
-    }
-    const auto at = known.find(added.content);
-    if (at != known.end()) added.id = at->second;
-    options.added.push_back(std::move(added));
-  }
-  return OkStatus();
-}
-
-// The special tokens around a single text, as TemplateProcessing or BertProcessing give them.
-Status ReadPostProcessor(const Json& processor, WordPieceOptions& options) {
-  if (processor.is_null()) return OkStatus();
-  const std::string type = Get<std::string>(processor, "type", "");
-  if (type == "BertProcessing") {
-    for (const auto& [name, ids] : {std::pair("cls", &options.before), {"sep", &options.after}}) {
-      const Json& pair = Field(processor, name);
-      if (!pair.is_array() || pair.size() != 2 || !pair[1].is_number_unsigned()) {
-        return Corrupt(std::string("post_processor.") + name + " is not a token and its id");
-      }
-      ids->push_back(pair[1].get<int32_t>());
-    }
-    return OkStatus();
-  }
-  if (type != "TemplateProcessing") return Unsupported("post_processor.type", type);
-  const Json& single = Field(processor, "single");
-  if (!single.is_array()) return Corrupt("post_processor.single is not a list");
-  bool behind = false;
-  for (const Json& part : single) {
-    if (!Field(part, "Sequence").is_null()) {
-      behind = true;
-      continue;
-    }
-    const std::string token = Get<std::string>(Field(part, "SpecialToken"), "id", "");
-    const Json& ids = Field(Field(Field(processor, "special_tokens"), token.c_str()), "ids");
-    if (!ids.is_array()) return Corrupt("post_processor.special_tokens lacks \"" + token + "\"");
-    for (const Json& id : ids) {
-      if (!id.is_number_unsigned()) return Corrupt("an id of \"" + token + "\" is not a number");
-      (behind ? options.after : options.before).push_back(id.get<int32_t>());
-    }
   }
   return OkStatus();
 }
@@ -157,15 +50,15 @@ Result<WordPieceOptions> FromTokenizerJson(const Json& json) {
   // Files of before 2020 name no type; their vocabulary and continuation prefix tell.
   const std::string type = Get<std::string>(model, "type", "");
   if (type != "WordPiece" && !(type.empty() && model.contains("continuing_subword_prefix"))) {
-    return Unsupported("model.type", type);
+    return UnsupportedTokenizer("model.type", type);
   }
   const Json& normalizer = Field(json, "normalizer");
   if (Get<std::string>(normalizer, "type", "") != "BertNormalizer") {
-    return Unsupported("normalizer.type", Get<std::string>(normalizer, "type", ""));
+    return UnsupportedTokenizer("normalizer.type", Get<std::string>(normalizer, "type", ""));
   }
   const Json& splitter = Field(json, "pre_tokenizer");
   if (Get<std::string>(splitter, "type", "") != "BertPreTokenizer") {
-    return Unsupported("pre_tokenizer.type", Get<std::string>(splitter, "type", ""));
+    return UnsupportedTokenizer("pre_tokenizer.type", Get<std::string>(splitter, "type", ""));
   }
   options.normalizer.clean_text = Get(normalizer, "clean_text", true);
   options.normalizer.handle_chinese_chars = Get(normalizer, "handle_chinese_chars", true);
@@ -176,8 +69,12 @@ Result<WordPieceOptions> FromTokenizerJson(const Json& json) {
   options.continuation = Get<std::string>(model, "continuing_subword_prefix", "##");
   options.word_chars_max = Get<uint32_t>(model, "max_input_chars_per_word", 100);
   RETURN_IF_ERROR(ReadVocabulary(Field(model, "vocab"), options));
-  RETURN_IF_ERROR(ReadAddedTokens(Field(json, "added_tokens"), options));
-  RETURN_IF_ERROR(ReadPostProcessor(Field(json, "post_processor"), options));
+  std::unordered_map<std::string_view, int32_t> known;
+  for (const auto& [token, id] : options.vocabulary) known.emplace(token, id);
+  ASSIGN_OR_RETURN(options.added, ReadAddedTokens(Field(json, "added_tokens"), known));
+  ASSIGN_OR_RETURN(SurroundingIds around, ReadPostProcessor(Field(json, "post_processor")));
+  options.before = std::move(around.before);
+  options.after = std::move(around.after);
   return options;
 }
 
@@ -198,8 +95,9 @@ Result<WordPieceOptions> FromVocabulary(const std::string& vocabulary, const Jso
     while (!token.empty() && (token.back() == '\r' || token.back() == ' ')) token.pop_back();
     if (!token.empty()) options.vocabulary.emplace_back(std::move(token), id);
   }
-  if (options.vocabulary.size() > kVocabularyMax) {
-    return Corrupt("vocab.txt has more than " + std::to_string(kVocabularyMax) + " tokens");
+  if (options.vocabulary.size() > kTokenizerVocabularyMax) {
+    return CorruptTokenizer("vocab.txt has more than " + std::to_string(kTokenizerVocabularyMax) +
+                            " tokens");
   }
   options.normalizer.lowercase = Get(config, "do_lower_case", true);
   options.normalizer.handle_chinese_chars = Get(config, "tokenize_chinese_chars", true);
@@ -226,7 +124,11 @@ Result<WordPieceOptions> FromVocabulary(const std::string& vocabulary, const Jso
 Result<std::unique_ptr<Tokenizer>> LoadTokenizer(const std::filesystem::path& folder) {
   std::error_code error;
   if (std::filesystem::exists(folder / "tokenizer.json", error)) {
-    ASSIGN_OR_RETURN(const Json json, ReadJson(folder / "tokenizer.json"));
+    ASSIGN_OR_RETURN(const Json json, ReadTokenizerJson(folder / "tokenizer.json"));
+    if (Get<std::string>(Field(json, "model"), "type", "") == "Unigram") {
+      ASSIGN_OR_RETURN(UnigramOptions options, ReadUnigramJson(json));
+      return NewUnigramTokenizer(std::move(options));
+    }
     ASSIGN_OR_RETURN(WordPieceOptions options, FromTokenizerJson(json));
     return NewWordPieceTokenizer(std::move(options));
   }
@@ -236,14 +138,15 @@ Result<std::unique_ptr<Tokenizer>> LoadTokenizer(const std::filesystem::path& fo
                         " has neither tokenizer.json nor vocab.txt; import the model from its "
                         "sentence-transformers folder");
   }
-  ASSIGN_OR_RETURN(const std::string vocabulary, ReadFile(folder / "vocab.txt", kFileBytesMax));
+  ASSIGN_OR_RETURN(const std::string vocabulary,
+                   ReadFile(folder / "vocab.txt", kVocabularyBytesMax));
   Json config = Json::object();
   if (std::filesystem::exists(folder / "tokenizer_config.json", error)) {
-    ASSIGN_OR_RETURN(config, ReadJson(folder / "tokenizer_config.json"));
+    ASSIGN_OR_RETURN(config, ReadTokenizerJson(folder / "tokenizer_config.json"));
   }
   const std::string type = Get<std::string>(config, "tokenizer_class", "BertTokenizer");
   if (type != "BertTokenizer" && type != "BertTokenizerFast") {
-    return Unsupported("tokenizer_class", type);
+    return UnsupportedTokenizer("tokenizer_class", type);
   }
   ASSIGN_OR_RETURN(WordPieceOptions options, FromVocabulary(vocabulary, config));
   return NewWordPieceTokenizer(std::move(options));

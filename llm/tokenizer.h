@@ -22,7 +22,8 @@ class Tokenizer {
 };
 
 // Loads the tokeniser of a model folder: `tokenizer.json` (Hugging Face), or `vocab.txt` with
-// `tokenizer_config.json`. Only BERT's WordPiece is built; MODEL_UNSUPPORTED names what was found.
+// `tokenizer_config.json`. BERT's WordPiece and SentencePiece's Unigram are built; for anything
+// else MODEL_UNSUPPORTED names what was found.
 Result<std::unique_ptr<Tokenizer>> LoadTokenizer(const std::filesystem::path& folder);
 
 }  // namespace ragstone::llm

@@ -32,24 +32,20 @@ Encoder::Encoder(std::shared_ptr<const BertModel> model, const Kernels& kernels)
   }
 }
 
-// Room for whole blocks: kernels may read rows beyond the last one.
-size_t Encoder::RowsOf(size_t tokens) const {
-  return (tokens + kernels_.row_block - 1) / kernels_.row_block * kernels_.row_block;
-}
-
 Encoder::Workspace::Workspace(const Encoder& encoder, size_t tokens_max) : tokens_max_(tokens_max) {
   const BertConfig& config = encoder.model_->config;
-  const size_t rows = encoder.RowsOf(tokens_max);
+  const size_t rows = tokens_max + kRowsBeyond;
+  const size_t block = encoder.kernels_.row_block + kRowsBeyond;
   const size_t hidden = config.hidden;
   x_ = AlignedBuffer(rows * hidden * sizeof(float));
   qkv_ = AlignedBuffer(rows * 3 * hidden * encoder.value_bytes_);
   context_ = AlignedBuffer(rows * hidden * encoder.value_bytes_);
-  inner_ = AlignedBuffer(encoder.kernels_.row_block * config.intermediate * encoder.value_bytes_);
+  inner_ = AlignedBuffer(block * config.intermediate * encoder.value_bytes_);
   if (encoder.kernels_.product != ProductType::kF32) {
     input_ = AlignedBuffer(rows * hidden * encoder.input_bytes_);
   }
   if (encoder.kernels_.product == ProductType::kInt8) {
-    inner_input_ = AlignedBuffer(encoder.kernels_.row_block * config.intermediate);
+    inner_input_ = AlignedBuffer(block * config.intermediate);
     scales_ = AlignedBuffer(rows * sizeof(float));
   }
   attention_ = AlignedBuffer(encoder.kernels_.attention_scratch(

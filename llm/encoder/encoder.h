@@ -55,7 +55,6 @@ class Encoder {
     PackedWeights qkv, attention_output, up, down;
   };
 
-  size_t RowsOf(size_t tokens) const;
   void Embed(std::span<const std::span<const int32_t>> texts, Workspace* workspace) const;
   void Attend(std::span<const std::span<const int32_t>> texts, Workspace* workspace) const;
   void Qkv(size_t layer, size_t tokens, Workspace* workspace) const;

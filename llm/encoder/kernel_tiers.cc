@@ -1,9 +1,16 @@
 #include "llm/encoder/kernel_tiers.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <random>
+#include <utility>
 
 #include "llm/encoder/bfloat16.h"
 #include "llm/encoder/packed_weights.h"
@@ -12,7 +19,30 @@ namespace ragstone::llm {
 namespace {
 
 #if defined(__x86_64__)
-enum class Level : uint8_t { kPortable, kAvx2, kAvx512, kBf16, kVnni };
+enum class Level : uint8_t { kPortable, kAvx2, kAvx512, kBf16, kVnni, kAmx };
+
+// Linux grants the tile registers to a process that asks for them; see arch_prctl(2).
+bool MayUseTiles() {
+  constexpr long kRequestPermission = 0x1023, kTileData = 18;
+  static const bool granted = syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+  return granted;
+}
+
+std::vector<std::string> MissingAmx() {
+  std::vector<std::string> missing;
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  const bool known = __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0;
+  const auto need = [&](unsigned bit, const char* name) {
+    if (!known || (edx >> bit & 1) == 0) missing.emplace_back(name);
+  };
+  need(22, "amx-bf16");
+  need(24, "amx-tile");
+  need(25, "amx-int8");
+  if (missing.empty() && !MayUseTiles()) {
+    missing.emplace_back("the kernel's permission for AMX tiles");
+  }
+  return missing;
+}
 
 std::vector<std::string> Missing(Level level) {
   std::vector<std::string> missing;
@@ -36,6 +66,9 @@ std::vector<std::string> Missing(Level level) {
   if (level >= Level::kBf16) RAGSTONE_NEED("avx512bf16");
   if (level >= Level::kVnni) RAGSTONE_NEED("avx512vnni");
 #undef RAGSTONE_NEED
+  if (level >= Level::kAmx) {
+    for (std::string& feature : MissingAmx()) missing.push_back(std::move(feature));
+  }
   return missing;
 }
 #endif
@@ -65,7 +98,7 @@ class Probe {
       for (float& value : *values) value = uniform(random);
     };
     fill(&x_, kLength * kHidden);
-    x_.resize(Rows() * kHidden);
+    x_.resize(kRows * kHidden);
     fill(&weights_, 3 * kHidden * kHidden);
     fill(&layer_.bias, 3 * kHidden);
     fill(&gamma_, kHidden);
@@ -78,10 +111,9 @@ class Probe {
 
   std::vector<float> Run() {
     const PackedWeights packed({&layer_}, kernels_);
-    const AlignedBuffer input(Rows() * kHidden * 4), qkv(Rows() * 3 * kHidden * 4),
-        output(Rows() * kHidden * 4),
-        scratch(kernels_.attention_scratch(kLength, kHidden / kHeads));
-    std::vector<float> scales(Rows());
+    const AlignedBuffer input(kRows * kHidden * 4), qkv(kRows * 3 * kHidden * 4),
+        output(kRows * kHidden * 4), scratch(kernels_.attention_scratch(kLength, kHidden / kHeads));
+    std::vector<float> scales(kRows);
     NormCall norm;
     norm.x = x_.data();
     norm.rows = kLength;
@@ -118,7 +150,7 @@ class Probe {
   static constexpr size_t kHeads = 4;
   static constexpr size_t kLength = 53;
 
-  size_t Rows() const { return (kLength / kernels_.row_block + 1) * kernels_.row_block; }
+  static constexpr size_t kRows = kLength + kRowsBeyond;
   std::vector<float> Values(const AlignedBuffer& buffer, size_t count) const {
     std::vector<float> values(count);
     for (size_t i = 0; i < count; ++i) {
@@ -156,12 +188,14 @@ bool IsWanted(const Kernels& kernels, std::string_view wanted) {
 std::vector<KernelTier> KernelTiers() {
   std::vector<KernelTier> tiers;
 #if defined(__x86_64__)
+  tiers.push_back({&AmxBf16Kernels(), Missing(Level::kAmx)});
   tiers.push_back({&Avx512Bf16Kernels(), Missing(Level::kBf16)});
   tiers.push_back({&Avx512Kernels(), Missing(Level::kAvx512)});
   tiers.push_back({&Avx2Kernels(), Missing(Level::kAvx2)});
 #endif
   tiers.push_back({&PortableKernels(), {}});
 #if defined(__x86_64__)
+  tiers.push_back({&AmxInt8Kernels(), Missing(Level::kAmx)});
   tiers.push_back({&Avx512VnniKernels(), Missing(Level::kVnni)});
 #endif
   return tiers;

@@ -75,15 +75,18 @@ struct QuantizeCall {
   float* input_scales = nullptr;
 };
 
+// Inputs of linear layers and of attention have room for so many rows more than there are: what
+// lies there may be read and is ignored.
+inline constexpr size_t kRowsBeyond = 32;
+
 // Kernels for one instruction set. Rows are independent of each other: what a row gives depends
-// neither on the number of rows nor on its place, to the last bit. Buffers have room for whole
-// blocks of `row_block` rows; what lies beyond the rows may be read and is ignored.
+// neither on the number of rows nor on its place, to the last bit.
 struct Kernels {
   const char* tier = nullptr;
   ProductType product = ProductType::kF32;
   ValueType value = ValueType::kF32;
   size_t panel_columns = 0;
-  size_t row_block = 0;
+  size_t row_block = 0;  // rows of a linear layer that are best computed at once
   void (*linear)(const LinearCall& call) = nullptr;
   void (*attention)(const AttentionCall& call) = nullptr;
   size_t (*attention_scratch)(size_t length, size_t head_size) = nullptr;

@@ -122,11 +122,22 @@ struct Tile {
   const int32_t* offsets = nullptr;   // int8
 };
 
+// Writes one vector of an int8 tile's sums: 128 was added to every activation, which added
+// `offsets`.
+inline void StoreScaled(Ints sums, const Tile<uint8_t>& tile, size_t row, size_t column) {
+  Ints offsets;
+  __builtin_memcpy(&offsets, tile.offsets + column, sizeof(offsets));
+  const Ints right = sums - offsets;
+  const Floats scale = Load(tile.scales + column) * tile.row_scales[row];
+  Store(tile.c + row * tile.c_stride + column, __builtin_convertvector(right, Floats) * scale);
+}
+
 // The kernels over a machine `M`:
 //   M::Value, M::Input      activations between products, and as what products take them
 //   M::AttentionMachine     the machine for the products of attention, whose Input is Value
 //   M::kRows, M::kColumns   largest tile; kColumns is a multiple of kLanes
 //   M::kGroup               inputs that lie side by side in a panel
+//   M::kInputStep           a product has a multiple of so many inputs
 //   M::Run(rows, tile)      computes a tile of 1 to kRows rows and kColumns columns
 //   M::Begin(), M::End()    around a kernel, for state of the processor
 template <typename M>
@@ -274,8 +285,7 @@ struct AttentionOf {
       scratch.bytes += RoundUp(bytes, 64);
       return part;
     };
-    scratch.keys =
-        reinterpret_cast<Value*>(take(padded * RoundUp(head_size, M::kInputStep) * sizeof(Value)));
+    scratch.keys = reinterpret_cast<Value*>(take(padded * Inputs(head_size) * sizeof(Value)));
     scratch.values = reinterpret_cast<Value*>(take(padded * panel * sizeof(Value)));
     scratch.weights = reinterpret_cast<Value*>(take(kRows * padded * sizeof(Value)));
     scratch.scores = reinterpret_cast<float*>(take(kRows * padded * sizeof(float)));
@@ -285,14 +295,17 @@ struct AttentionOf {
     return Divide(nullptr, length, head_size).bytes;
   }
 
+  // Inputs of the product of a query and the keys: more than a head has are zero among the keys.
+  static size_t Inputs(size_t head_size) { return RoundUp(head_size, M::kInputStep); }
+
   // Rows of keys become columns of panels; absent ones are zero.
   static void PackKeys(const AttentionCall& call, size_t head, Value* to) {
     const size_t stride = 3 * call.heads * call.head_size;
     const Value* keys = static_cast<const Value*>(call.qkv) + (call.heads + head) * call.head_size;
     for (size_t begin = 0; begin < call.length; begin += kColumns) {
-      for (size_t k = 0; k < call.head_size; k += kGroup) {
+      for (size_t k = 0; k < Inputs(call.head_size); k += kGroup) {
         for (size_t c = 0; c < kColumns; ++c, to += kGroup) {
-          if (begin + c < call.length) {
+          if (begin + c < call.length && k < call.head_size) {
             __builtin_memcpy(to, keys + (begin + c) * stride + k, kGroup * sizeof(Value));
           } else {
             __builtin_memset(to, 0, kGroup * sizeof(Value));
@@ -344,10 +357,10 @@ struct AttentionOf {
     Tile<Value> tile;
     tile.a = static_cast<const Value*>(call.qkv) + first * 3 * hidden + head * call.head_size;
     tile.a_stride = 3 * hidden;
-    tile.inputs = call.head_size;
+    tile.inputs = Inputs(call.head_size);
     tile.c_stride = padded;
     for (size_t column = 0; column < call.length; column += kColumns) {
-      tile.panel = scratch.keys + column * call.head_size;
+      tile.panel = scratch.keys + column * tile.inputs;
       tile.c = scratch.scores + column;
       M::Run(count, tile);
     }

@@ -9,15 +9,6 @@
 namespace ragstone::llm {
 namespace {
 
-// Writes one vector of a tile's sums: 128 was added to every activation, which added `offsets`.
-inline void StoreScaled(__m512i sums, const Tile<uint8_t>& tile, size_t row, size_t column) {
-  Ints offsets;
-  __builtin_memcpy(&offsets, tile.offsets + column, sizeof(offsets));
-  const Ints right = reinterpret_cast<Ints>(sums) - offsets;
-  const Floats scale = Load(tile.scales + column) * tile.row_scales[row];
-  Store(tile.c + row * tile.c_stride + column, __builtin_convertvector(right, Floats) * scale);
-}
-
 // sums += four products for each 32-bit lane. In assembly, since GCC 12 copies the sums around the
 // intrinsic and keeps some of them on the stack, at half the speed.
 inline void AddProducts(__m512i* sums, __m512i activations, __m512i weights) {
@@ -59,8 +50,8 @@ struct VnniMachine {
     }
 #pragma GCC unroll 16
     for (size_t r = 0; r < R; ++r) {
-      StoreScaled(sums[r][0], tile, r, 0);
-      StoreScaled(sums[r][1], tile, r, 16);
+      StoreScaled(reinterpret_cast<Ints>(sums[r][0]), tile, r, 0);
+      StoreScaled(reinterpret_cast<Ints>(sums[r][1]), tile, r, 16);
     }
   }
   static void Run(size_t rows, const Tile<uint8_t>& tile) {

@@ -2,10 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <map>
-#include <random>
-
 namespace ragstone::llm {
 namespace {
 
@@ -77,6 +73,18 @@ TEST(WordPiece, SwallowsSpacesWhereAnAddedTokenSaysSo) {
   EXPECT_EQ(Encode(options, "the \xE3\x80\x80<m>  play"), (Ids{2, 4, 20, 5, 3}));
 }
 
+TEST(WordPiece, CountsAsManyTokensAsItGives) {
+  WordPieceOptions options = Options();
+  options.before.clear();
+  options.after.clear();
+  for (const std::string_view text : {"The playing! unplayed", "playx the", "the[SEP]play", "中the",
+                                      "unplayx unplay", "\xFFpl"}) {
+    const auto tokenizer = NewWordPieceTokenizer(options);
+    ASSERT_TRUE(tokenizer.ok());
+    EXPECT_EQ((*tokenizer)->Count(text), (*tokenizer)->Encode(text).size()) << text;
+  }
+}
+
 TEST(WordPiece, RefusesAVocabularyWithoutTheUnknownToken) {
   WordPieceOptions options = Options();
   options.unknown = "<unk>";
@@ -90,32 +98,6 @@ TEST(WordPiece, RefusesNegativeIds) {
   WordPieceOptions options = Options();
   options.vocabulary.emplace_back("bad", -7);
   EXPECT_EQ(NewWordPieceTokenizer(options).status().reason(), Reason::kModelCorrupt);
-}
-
-TEST(PieceTrie, FindsWhatALinearSearchFinds) {
-  constexpr uint32_t kSeed = 11;
-  SCOPED_TRACE("seed " + std::to_string(kSeed));
-  std::mt19937 random(kSeed);
-  const auto word = [&] {
-    std::string text(1 + random() % 6, 'a');
-    for (char& c : text)
-      c = static_cast<char>(random() % 3 == 0 ? 0x80 + random() % 128 : 'a' + random() % 3);
-    return text;
-  };
-  std::map<std::string, int32_t> keys;
-  for (int i = 0; i < 3000; ++i) keys.emplace(word(), i);
-  const PieceTrie trie = PieceTrie::Build({keys.begin(), keys.end()});
-  for (int i = 0; i < 5000; ++i) {
-    const std::string text = word() + word();
-    PieceTrie::Match expected;
-    for (size_t n = 1; n <= text.size(); ++n) {
-      const auto at = keys.find(text.substr(0, n));
-      if (at != keys.end()) expected = {at->second, n};
-    }
-    const PieceTrie::Match match = trie.Longest(text);
-    ASSERT_EQ(match.value, expected.value);
-    ASSERT_EQ(match.length, expected.length);
-  }
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // Tests kernels_portable.cc, kernels_avx2.cc, kernels_avx512.cc, kernels_avx512_bf16.cc and
-// kernels_avx512_vnni.cc against arithmetic in double, and kernel_tiers.cc and packed_weights.cc.
+// kernels_avx512_vnni.cc and kernels_amx.cc (on machines with AMX; on others emulated) against
+// arithmetic in double, and kernel_tiers.cc and packed_weights.cc.
 #include "llm/encoder/kernels.h"
 
 #include <gtest/gtest.h>
@@ -13,6 +14,7 @@
 #include "llm/encoder/bfloat16.h"
 #include "llm/encoder/kernel_tiers.h"
 #include "llm/encoder/packed_weights.h"
+#include "tests/unit/llm/encoder/emulated_amx.h"
 #include "tests/unit/llm/encoder/reference_bert.h"
 
 namespace ragstone::llm {
@@ -41,9 +43,7 @@ class KernelsTest : public ::testing::TestWithParam<KernelTier> {
     for (float& value : values) value = normal(random_);
     return values;
   }
-  size_t RowsFor(size_t rows) const {
-    return (rows / kernels().row_block + 1) * kernels().row_block;
-  }
+  static size_t RowsFor(size_t rows) { return rows + kRowsBeyond; }
   size_t ValueBytes() const { return kernels().value == ValueType::kF32 ? 4 : 2; }
   AlignedBuffer ToValues(const std::vector<float>& floats, size_t room) const {
     AlignedBuffer buffer(room * ValueBytes());
@@ -240,7 +240,7 @@ TEST_P(KernelsTest, TheSelfTestPassesAndFindsAWrongKernel) {
   EXPECT_EQ(TestKernels({&wrong, {}}).reason(), Reason::kModelUnsupported);
 }
 
-INSTANTIATE_TEST_SUITE_P(AllTiers, KernelsTest, ::testing::ValuesIn(KernelTiers()),
+INSTANTIATE_TEST_SUITE_P(AllTiers, KernelsTest, ::testing::ValuesIn(TestedTiers()),
                          [](const auto& info) {
                            std::string name = info.param.kernels->tier;
                            std::erase(name, '-');

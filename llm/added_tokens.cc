@@ -1,0 +1,42 @@
+#include "llm/added_tokens.h"
+
+#include <utility>
+
+#include "llm/bert_normalizer.h"
+
+namespace ragstone::llm {
+
+Result<AddedTokens> AddedTokens::Make(const std::vector<AddedToken>& tokens) {
+  AddedTokens added;
+  added.tokens_ = tokens;
+  std::vector<std::pair<std::string, int32_t>> keys;
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    if (tokens[i].content.empty()) continue;
+    keys.emplace_back(tokens[i].content, static_cast<int32_t>(i));
+    added.begins_[static_cast<unsigned char>(tokens[i].content[0])] = true;
+  }
+  ASSIGN_OR_RETURN(added.trie_, TrieOf(std::move(keys)));
+  return added;
+}
+
+size_t AddedTokens::SpaceBehind(std::string_view text, size_t at) {
+  while (at < text.size()) {
+    size_t next = at;
+    if (WordBreakOf(ReadCodePoint(text, next)) != WordBreak::kSpace) break;
+    at = next;
+  }
+  return at;
+}
+
+size_t AddedTokens::SpaceBefore(std::string_view text, size_t at) {
+  while (at > 0) {
+    size_t begin = at - 1;
+    while (begin > 0 && at - begin < 4 && (text[begin] & 0xC0) == 0x80) --begin;
+    size_t next = begin;
+    if (WordBreakOf(ReadCodePoint(text, next)) != WordBreak::kSpace || next != at) break;
+    at = begin;
+  }
+  return at;
+}
+
+}  // namespace ragstone::llm
