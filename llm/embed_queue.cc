@@ -1,6 +1,7 @@
 #include "llm/embed_queue.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <numeric>
 #include <string>
@@ -13,6 +14,8 @@ constexpr size_t kQuestionTextsMax = 4;
 constexpr size_t kQuestionTokensMax = 256;
 constexpr size_t kRequestsMax = 64;
 constexpr size_t kTextsMax = 16384;
+// How soon a caller that has gone is noticed.
+constexpr std::chrono::milliseconds kCheckPeriod(50);
 
 size_t TokensOf(std::span<const std::vector<int32_t>> texts) {
   return std::accumulate(
@@ -112,7 +115,6 @@ Result<std::vector<float>> EmbedQueue::Embed(std::span<const std::vector<int32_t
   if (texts.empty()) return vectors;
   Request request;
   request.texts = texts;
-  request.context = &context;
   request.vectors = &vectors;
   const bool question = texts.size() <= kQuestionTextsMax && TokensOf(texts) <= kQuestionTokensMax;
   std::vector<std::vector<uint32_t>> packed = PackTexts(texts, options_);
@@ -129,10 +131,22 @@ Result<std::vector<float>> EmbedQueue::Embed(std::span<const std::vector<int32_t
     (question ? questions_ : documents_).push_back(Batch{&request, std::move(batch)});
   }
   wake_.NotifyAll();
-  while (request.batches_left > 0) done_.Wait(&mutex_);
+  while (request.batches_left > 0) {
+    done_.WaitUntil(&mutex_, std::chrono::steady_clock::now() + kCheckPeriod);
+    if (request.status.ok()) request.status = context.Check();
+    if (!request.status.ok()) Withdraw(&request);
+  }
   --requests_;
   if (!request.status.ok()) return request.status;
   return vectors;
+}
+
+// Takes back what has not begun.
+void EmbedQueue::Withdraw(Request* request) {
+  for (std::deque<Batch>* queue : {&questions_, &documents_}) {
+    request->batches_left -=
+        std::erase_if(*queue, [request](const Batch& batch) { return batch.request == request; });
+  }
 }
 
 bool EmbedQueue::TakeBatch(bool questions_only, Batch* batch) {
@@ -156,11 +170,11 @@ void EmbedQueue::Work(const Compute& compute, bool questions_only) {
   Batch batch;
   while (TakeBatch(questions_only, &batch)) {
     Request* request = batch.request;
-    Status status = request->context->Check();
-    if (status.ok()) status = ComputeBatch(compute, batch);
+    Status status = ComputeBatch(compute, batch);
     MutexLock lock(&mutex_);
+    --request->batches_left;
     if (!status.ok() && request->status.ok()) request->status = std::move(status);
-    if (--request->batches_left == 0) done_.NotifyAll();
+    if (request->batches_left == 0 || !request->status.ok()) done_.NotifyAll();
   }
 }
 

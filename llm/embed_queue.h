@@ -24,7 +24,7 @@ Status FinishVector(std::span<float> vector, bool normalize);
 
 // Deals the texts of many callers out to the threads that compute. A request is cut into batches of
 // texts of similar length; requests of at most 4 texts and 256 tokens are questions and overtake
-// the batches that wait, so that a question waits for no more than one batch. Thread-safe.
+// the batches of documents that wait. Thread-safe.
 class EmbedQueue {
  public:
   using Texts = std::span<const std::span<const int32_t>>;
@@ -53,7 +53,6 @@ class EmbedQueue {
   // One call of Embed while its batches are worked off. Lives on the stack of the caller.
   struct Request {
     std::span<const std::vector<int32_t>> texts;
-    const CallContext* context = nullptr;
     std::vector<float>* vectors = nullptr;
     size_t batches_left = 0;
     Status status;
@@ -64,6 +63,7 @@ class EmbedQueue {
   };
 
   void Work(const Compute& compute, bool questions_only);
+  void Withdraw(Request* request) REQUIRES(mutex_);
   bool TakeBatch(bool questions_only, Batch* batch);
   Status ComputeBatch(const Compute& compute, const Batch& batch) const;
 

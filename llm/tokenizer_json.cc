@@ -122,9 +122,14 @@ class DocumentBuilder : public nlohmann::json_sax<Json> {
   std::vector<Json*> open_;  // an array does not grow while one of its elements is open
 };
 
+// Ids are 31-bit numbers.
+bool IsId(const Json& value) {
+  return value.is_number_unsigned() && value.get<uint64_t>() <= INT32_MAX;
+}
+
 Result<std::vector<int32_t>> ReadPair(const Json& processor, const char* name) {
   const Json& pair = Field(processor, name);
-  if (!pair.is_array() || pair.size() != 2 || !pair[1].is_number_unsigned()) {
+  if (!pair.is_array() || pair.size() != 2 || !IsId(pair[1])) {
     return CorruptTokenizer(std::string("post_processor.") + name + " is not a token and its id");
   }
   return std::vector<int32_t>{pair[1].get<int32_t>()};
@@ -146,7 +151,7 @@ Result<SurroundingIds> ReadTemplate(const Json& processor) {
       return CorruptTokenizer("post_processor.special_tokens lacks \"" + token + "\"");
     }
     for (const Json& id : ids) {
-      if (!id.is_number_unsigned()) {
+      if (!IsId(id)) {
         return CorruptTokenizer("an id of \"" + token + "\" is not a number");
       }
       (behind ? around.after : around.before).push_back(id.get<int32_t>());

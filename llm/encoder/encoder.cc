@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 #include <utility>
 
 #include "base/check.h"
@@ -30,6 +31,21 @@ Encoder::Encoder(std::shared_ptr<const BertModel> model, const Kernels& kernels)
                        PackedWeights({&layer.attention_output}, kernels),
                        PackedWeights({&layer.up}, kernels), PackedWeights({&layer.down}, kernels)});
   }
+}
+
+Status Encoder::Check() const {
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    const Layer& layer = layers_[i];
+    for (const PackedWeights* weights :
+         {&layer.qkv, &layer.attention_output, &layer.up, &layer.down}) {
+      if (weights->finite()) continue;
+      return InvalidArgument(Reason::kModelCorrupt,
+                             "layer " + std::to_string(i) +
+                                 " of the embedding model has weights that are no numbers; import "
+                                 "the model again from a complete download");
+    }
+  }
+  return OkStatus();
 }
 
 Encoder::Workspace::Workspace(const Encoder& encoder, size_t tokens_max) : tokens_max_(tokens_max) {

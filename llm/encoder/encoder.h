@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "base/status.h"
 #include "llm/encoder/bert_model.h"
 #include "llm/encoder/kernels.h"
 #include "llm/encoder/packed_weights.h"
@@ -38,8 +39,11 @@ class Encoder {
     AlignedBuffer attention_;
   };
 
-  // The model must outlive the encoder: its embeddings stay in the mapped file.
+  // Packs the weights of the layers; embeddings stay in the mapped file.
   Encoder(std::shared_ptr<const BertModel> model, const Kernels& kernels);
+
+  // INVALID_ARGUMENT (MODEL_CORRUPT) if the layers have weights that are no numbers.
+  Status Check() const;
 
   const BertModel& model() const { return *model_; }
   const Kernels& kernels() const { return kernels_; }

@@ -34,6 +34,15 @@ EncoderEmbedder::EncoderEmbedder(std::shared_ptr<const BertModel> model, const K
   queue_ = std::make_unique<EmbedQueue>(queue, std::move(workers), NewCompute());
 }
 
+Result<std::unique_ptr<EncoderEmbedder>> EncoderEmbedder::Create(
+    std::shared_ptr<const BertModel> model, const Kernels& kernels,
+    const EncoderEmbedderOptions& options) {
+  std::unique_ptr<EncoderEmbedder> embedder(
+      new EncoderEmbedder(std::move(model), kernels, options));
+  RETURN_IF_ERROR(embedder->encoder_.Check());
+  return embedder;
+}
+
 EmbedQueue::Compute EncoderEmbedder::NewCompute() const {
   // Made by the thread that uses it, so that the memory is near its core.
   auto workspace = std::make_shared<std::unique_ptr<Encoder::Workspace>>();

@@ -24,14 +24,18 @@ struct EncoderEmbedderOptions {
 // depend on what it is sent with, to the last bit.
 class EncoderEmbedder final : public Embedder {
  public:
-  EncoderEmbedder(std::shared_ptr<const BertModel> model, const Kernels& kernels,
-                  const EncoderEmbedderOptions& options);
+  // INVALID_ARGUMENT (MODEL_CORRUPT) if weights are no numbers.
+  static Result<std::unique_ptr<EncoderEmbedder>> Create(std::shared_ptr<const BertModel> model,
+                                                         const Kernels& kernels,
+                                                         const EncoderEmbedderOptions& options);
 
   Result<EmbedderInfo> Info(const CallContext& context) override;
   Result<std::vector<float>> Embed(std::span<const std::vector<int32_t>> texts,
                                    const CallContext& context) override;
 
  private:
+  EncoderEmbedder(std::shared_ptr<const BertModel> model, const Kernels& kernels,
+                  const EncoderEmbedderOptions& options);
   EmbedQueue::Compute NewCompute() const;
 
   EmbedderInfo info_;

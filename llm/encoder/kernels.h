@@ -94,7 +94,7 @@ struct Kernels {
   void (*quantize)(const QuantizeCall& call) = nullptr;  // int8 only
 };
 
-// Each is to be used only where the processor has its instructions (tiers.h).
+// Each is to be used only where the processor has its instructions (kernel_tiers.h).
 const Kernels& PortableKernels();
 #if defined(__x86_64__)
 const Kernels& Avx2Kernels();

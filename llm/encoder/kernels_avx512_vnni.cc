@@ -9,7 +9,7 @@
 namespace ragstone::llm {
 
 const Kernels& Avx512VnniKernels() {
-  static constexpr Kernels kKernels = TableOf<VnniMachine<Bf16>, Bf16Machine>("avx512-vnni", 96);
+  static constexpr Kernels kKernels = TableOf<VnniMachine, Bf16Machine>("avx512-vnni", 96);
   return kKernels;
 }
 

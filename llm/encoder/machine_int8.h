@@ -15,10 +15,8 @@ inline void AddProducts(__m512i* sums, __m512i activations, __m512i weights) {
   asm("vpdpbusd %2, %1, %0" : "+v"(*sums) : "v"(activations), "v"(weights));
 }
 
-// `V` is what activations between two products are kept as.
-template <typename V>
 struct VnniMachine {
-  using Value = V;
+  using Value = Bf16;
   using Input = uint8_t;
   using Weight = int8_t;
   static constexpr size_t kRows = 12;

@@ -46,6 +46,11 @@ PackedWeights::PackedWeights(const std::vector<const BertLinear*>& parts, const 
   for (const BertLinear* part : parts) {
     for (uint32_t r = 0; r < part->weight.rows; ++r, ++output) {
       part->weight.ReadRow(r, row.data());
+      for (float& value : row) {
+        if (std::isfinite(value)) continue;
+        finite_ = false;
+        value = 0;
+      }
       // Where the output's first weight lies, and how far its groups are apart.
       char* to = panels_.data() +
                  (output / columns * columns * linear_.inputs + output % columns * group) * bytes;

@@ -33,9 +33,12 @@ class PackedWeights {
   PackedWeights(const std::vector<const BertLinear*>& parts, const Kernels& kernels);
 
   const PackedLinear& linear() const { return linear_; }
+  // Whether all weights are numbers; else the vectors would be plausible nonsense.
+  bool finite() const { return finite_; }
 
  private:
   PackedLinear linear_;
+  bool finite_ = true;
   AlignedBuffer panels_;
   std::vector<float> bias_, scales_;
   std::vector<int32_t> offsets_;

@@ -73,8 +73,10 @@ Result<ImportResult> ImportFolder(const ImportOptions& options, const ImportProg
     RETURN_IF_ERROR(Copy(options.source / "tokenizer.json", options.output_dir / "tokenizer.json"));
   } else {
     RETURN_IF_ERROR(Copy(options.source / "vocab.txt", options.output_dir / "vocab.txt"));
-    RETURN_IF_ERROR(Copy(options.source / "tokenizer_config.json",
-                         options.output_dir / "tokenizer_config.json"));
+    if (fs::exists(options.source / "tokenizer_config.json", error)) {
+      RETURN_IF_ERROR(Copy(options.source / "tokenizer_config.json",
+                           options.output_dir / "tokenizer_config.json"));
+    }
   }
   ImportResult result;
   result.kind = "embedding";

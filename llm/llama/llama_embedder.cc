@@ -85,7 +85,7 @@ Status LlamaEmbedder::Impl::Load(const std::filesystem::path& file,
   }
   EmbedQueue::Options queue;
   queue.dimensions = info_.dimensions;
-  queue.batch_tokens = batch_tokens_;
+  queue.batch_tokens = gpu ? kBatchTokensGpu : kBatchTokensCpu;
   queue.batch_texts = kBatchTextsMax;
   queue_ = std::make_unique<EmbedQueue>(queue, std::move(workers), std::move(questions));
   return OkStatus();

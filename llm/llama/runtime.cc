@@ -99,17 +99,26 @@ Result<ModelPtr> LoadModel(const std::filesystem::path& file, const LoadOptions&
   return model;
 }
 
-std::string DeviceName(int32_t gpu_layers) {
-  if (gpu_layers != 0) {
-    for (size_t i = 0; i < ggml_backend_dev_count(); ++i) {
-      ggml_backend_dev_t device = ggml_backend_dev_get(i);
-      if (ggml_backend_dev_type(device) == GGML_BACKEND_DEVICE_TYPE_GPU) {
-        return std::string(ggml_backend_dev_name(device)) + " " +
-               ggml_backend_dev_description(device);
-      }
-    }
+namespace {
+
+// The first GPU; null if there is none.
+ggml_backend_dev_t Gpu() {
+  StartRuntime();
+  for (size_t i = 0; i < ggml_backend_dev_count(); ++i) {
+    ggml_backend_dev_t device = ggml_backend_dev_get(i);
+    if (ggml_backend_dev_type(device) == GGML_BACKEND_DEVICE_TYPE_GPU) return device;
   }
-  return "CPU " + CompiledTier();
+  return nullptr;
+}
+
+}  // namespace
+
+int32_t GpuLayers(int32_t wanted) { return Gpu() == nullptr ? 0 : wanted; }
+
+std::string DeviceName(int32_t gpu_layers) {
+  ggml_backend_dev_t device = gpu_layers == 0 ? nullptr : Gpu();
+  if (device == nullptr) return "CPU " + CompiledTier();
+  return std::string(ggml_backend_dev_name(device)) + " " + ggml_backend_dev_description(device);
 }
 
 std::string MetadataText(const llama_model* model, const char* key) {

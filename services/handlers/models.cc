@@ -18,6 +18,13 @@ std::string NameFromPath(const std::filesystem::path& path) {
   return last.string();
 }
 
+// What the model's tokeniser is read from.
+std::filesystem::path TokenizerFile(const std::filesystem::path& folder) {
+  std::error_code error;
+  const std::filesystem::path file = folder / "tokenizer.json";
+  return std::filesystem::exists(file, error) ? file : folder / "vocab.txt";
+}
+
 Status CheckSource(const v1::ImportModelRequest& request, const std::filesystem::path& path) {
   std::error_code error;
   const bool folder = std::filesystem::is_directory(path, error);
@@ -112,7 +119,7 @@ Result<llm::Manifest> AppImpl::PrepareModel(const v1::ImportModelRequest& reques
   manifest.source_sha256 = source_sha256.Hex();
   if (manifest.kind == llm::ModelKind::kEmbedding) {
     RETURN_IF_ERROR(llm::LoadTokenizer(staging).status());
-    ASSIGN_OR_RETURN(const Sha256Digest tokenizer, Sha256OfFile(staging / "tokenizer.json"));
+    ASSIGN_OR_RETURN(const Sha256Digest tokenizer, Sha256OfFile(TokenizerFile(staging)));
     manifest.tokenizer_sha256 = tokenizer.Hex();
   }
   return manifest;

@@ -49,7 +49,13 @@ Result<std::unique_ptr<llm::Embedder>> LoadEmbedder(const ModelWorkerOptions& op
   const bool ours =
       options.encoder != "llama" && options.gpu_layers == 0 &&
       (options.pooling.empty() || options.pooling == "mean" || options.pooling == "cls");
-  if (!ours) return LoadWithLlama(options);
+  if (!ours) {
+    if (options.encoder == "float" || options.encoder == "llama") return LoadWithLlama(options);
+    return InvalidArgument(Reason::kModelUnsupported,
+                           "'" + options.encoder +
+                               "' is computed on CPUs with pooling mean or cls "
+                               "only; import the model without --int8");
+  }
   Result<std::unique_ptr<llm::BertModel>> model = llm::BertModel::Load(options.model);
   if (!model.ok()) {
     const bool other_engine = model.status().reason() == Reason::kModelUnsupported;
@@ -64,8 +70,9 @@ Result<std::unique_ptr<llm::Embedder>> LoadEmbedder(const ModelWorkerOptions& op
   embedder.normalize = options.normalize;
   embedder.tokens_max = options.tokens_max;
   embedder.threads = options.threads;
-  return std::unique_ptr<llm::Embedder>(
-      std::make_unique<llm::EncoderEmbedder>(std::move(*model), *kernels, embedder));
+  ASSIGN_OR_RETURN(auto loaded,
+                   llm::EncoderEmbedder::Create(std::move(*model), *kernels, embedder));
+  return std::unique_ptr<llm::Embedder>(std::move(loaded));
 }
 
 Result<std::unique_ptr<grpc::Service>> NewService(const ModelWorkerOptions& options) {
@@ -92,7 +99,9 @@ Status Serve(const ModelWorkerOptions& options) {
                                                              ", which tier " + llm::CompiledTier() +
                                                              " needs");
   }
-  ASSIGN_OR_RETURN(const std::unique_ptr<grpc::Service> service, NewService(options));
+  ModelWorkerOptions usable = options;
+  usable.gpu_layers = llm::GpuLayers(options.gpu_layers);
+  ASSIGN_OR_RETURN(const std::unique_ptr<grpc::Service> service, NewService(usable));
   grpc::ServerBuilder builder;
   builder.AddListeningPort("unix:" + options.socket, grpc::InsecureServerCredentials());
   builder.SetMaxReceiveMessageSize(kMessageBytesMax);

@@ -106,6 +106,29 @@ TEST(EmbedQueueTest, ACallerThatHasGoneIsNotServed) {
   EXPECT_EQ(queue.Embed(Texts{{1}}, context).status().code(), StatusCode::kCancelled);
 }
 
+TEST(EmbedQueueTest, ACallerThatGoesWhileOthersAreServedDoesNotWaitForThem) {
+  std::atomic<bool> entered{false}, open{false};
+  std::atomic<int> computed{0};
+  const auto blocked = [&](EmbedQueue::Texts texts, float* vectors) {
+    entered = true;
+    while (!open) std::this_thread::yield();
+    ++computed;
+    return Describe(texts, vectors);
+  };
+  EmbedQueue queue(TwoDimensions(), {blocked}, nullptr);
+  std::thread first(
+      [&] { EXPECT_TRUE(queue.Embed(Texts{std::vector<int32_t>(300, 1)}, {}).ok()); });
+  while (!entered) std::this_thread::yield();
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(20);
+  const CallContext context(deadline, std::make_shared<CancelFlag>());
+  const Texts many(5, std::vector<int32_t>(300, 2));
+  const Status late = queue.Embed(many, context).status();
+  EXPECT_EQ(late.code(), StatusCode::kDeadlineExceeded);
+  open = true;
+  first.join();
+  EXPECT_EQ(computed, 1);
+}
+
 TEST(EmbedQueueTest, NoTextsAreNoVectors) {
   EmbedQueue queue(TwoDimensions(), {Describe}, nullptr);
   const auto vectors = queue.Embed({}, CallContext());

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <random>
 #include <string>
 #include <thread>
@@ -117,7 +118,9 @@ TEST_P(EncoderTest, ManyCallersGetTheirOwnVectors) {
   const BertConfig config = Config(64, 2);
   EncoderEmbedderOptions options;
   options.threads = 3;
-  EncoderEmbedder embedder(MakeTinyBert(config, 10), kernels(), options);
+  const auto created = EncoderEmbedder::Create(MakeTinyBert(config, 10), kernels(), options);
+  ASSERT_TRUE(created.ok());
+  EncoderEmbedder& embedder = **created;
   const Texts texts = RandomTexts(config, {5, 80, 300, 17, 40, 1, 9, 120});
   const auto expected = embedder.Embed(texts, CallContext());
   ASSERT_TRUE(expected.ok()) << expected.status().ToString();
@@ -147,7 +150,10 @@ TEST(EncoderEmbedderTest, VectorsHaveLengthOneAndTextsHaveLimits) {
   EncoderEmbedderOptions options;
   options.tokens_max = 8;
   options.threads = 1;
-  EncoderEmbedder embedder(MakeTinyBert(config, 11), PortableKernels(), options);
+  const auto created =
+      EncoderEmbedder::Create(MakeTinyBert(config, 11), PortableKernels(), options);
+  ASSERT_TRUE(created.ok());
+  EncoderEmbedder& embedder = **created;
   const auto info = embedder.Info(CallContext());
   ASSERT_TRUE(info.ok());
   EXPECT_EQ(info->dimensions, config.hidden);
@@ -165,12 +171,25 @@ TEST(EncoderEmbedderTest, VectorsHaveLengthOneAndTextsHaveLimits) {
   EXPECT_EQ(embedder.Embed(unknown, CallContext()).status().reason(), Reason::kInvalidArgument);
 }
 
+TEST(EncoderEmbedderTest, WeightsThatAreNoNumbersAreRefused) {
+  const std::shared_ptr<BertModel> model = MakeTinyBert(TinyBertConfig(), 13);
+  FloatMatrix& weight = model->layers[1].down.weight;
+  std::vector<float> values(size_t{weight.rows} * weight.columns, 0.5f);
+  values[17] = std::numeric_limits<float>::quiet_NaN();
+  weight.values = values.data();
+  const auto created = EncoderEmbedder::Create(model, PortableKernels(), {});
+  EXPECT_EQ(created.status().reason(), Reason::kModelCorrupt);
+  EXPECT_NE(created.status().message().find("layer 1"), std::string::npos);
+}
+
 TEST(EncoderEmbedderTest, VectorsMayKeepTheirLength) {
   EncoderEmbedderOptions options;
   options.normalize = false;
   options.threads = 1;
   const std::shared_ptr<const BertModel> model = MakeTinyBert(TinyBertConfig(), 12);
-  EncoderEmbedder embedder(model, PortableKernels(), options);
+  const auto created = EncoderEmbedder::Create(model, PortableKernels(), options);
+  ASSERT_TRUE(created.ok());
+  EncoderEmbedder& embedder = **created;
   const std::vector<int32_t> text{4, 5, 6, 7};
   const auto vector = embedder.Embed({&text, 1}, CallContext());
   ASSERT_TRUE(vector.ok());

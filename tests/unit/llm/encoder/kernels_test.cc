@@ -194,7 +194,7 @@ TEST_P(KernelsTest, NormIsLayerNorm) {
 }
 
 TEST_P(KernelsTest, AttentionOfAnyLengthIsSoftmaxAttention) {
-  for (const size_t head_size : {16, 32, 64, 80}) {
+  for (const size_t head_size : {16, 32, 48, 64, 80, 128}) {
     for (const size_t length : {1, 2, 7, 33, 100, 255}) {
       constexpr size_t kHeads = 2;
       const std::vector<float> qkv = Random(length * 3 * kHeads * head_size, 1);
@@ -238,6 +238,40 @@ TEST_P(KernelsTest, TheSelfTestPassesAndFindsAWrongKernel) {
   Kernels wrong = kernels();
   wrong.norm = [](const NormCall&) {};
   EXPECT_EQ(TestKernels({&wrong, {}}).reason(), Reason::kModelUnsupported);
+  wrong = kernels();
+  wrong.attention = [](const AttentionCall& call) {
+    std::memset(call.output, 0xff, 2);  // no number, or half of one
+    std::memset(static_cast<char*>(call.output) + 2, 0xff, 2);
+  };
+  EXPECT_EQ(TestKernels({&wrong, {}}).reason(), Reason::kModelUnsupported);
+}
+
+TEST_P(KernelsTest, LongSumsOfLargeValuesDoNotOverflow) {
+  constexpr size_t kInputs = 4096, kOutputs = 64;
+  const std::vector<float> x(kInputs, 100), w(kInputs * kOutputs, 2);
+  BertLinear layer;
+  layer.weight.rows = kOutputs;
+  layer.weight.columns = kInputs;
+  layer.weight.values = w.data();
+  layer.bias.assign(kOutputs, 0);
+  const PackedWeights packed({&layer}, kernels());
+  const AlignedBuffer values = ToValues(x, RowsFor(1) * kInputs);
+  const AlignedBuffer quantized(RowsFor(1) * kInputs);
+  std::vector<float> scales(1), got(kOutputs);
+  LinearCall call;
+  call.input = values.data();
+  if (int8()) {
+    kernels().quantize(
+        {values.data(), 1, kInputs, reinterpret_cast<uint8_t*>(quantized.data()), scales.data()});
+    call.input = quantized.data();
+    call.input_scales = scales.data();
+  }
+  call.rows = 1;
+  call.linear = &packed.linear();
+  call.epilogue = Epilogue::kAdd;
+  call.output = got.data();
+  kernels().linear(call);
+  for (const float value : got) EXPECT_NEAR(value, 100.0 * 2 * kInputs, 4000);
 }
 
 INSTANTIATE_TEST_SUITE_P(AllTiers, KernelsTest, ::testing::ValuesIn(TestedTiers()),
