@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "llm/float16.h"
+
 namespace ragstone::llm {
 namespace {
 
@@ -69,30 +71,6 @@ Result<SafeTensor> ReadTensor(const std::string& name, const Json& entry, std::s
   return tensor;
 }
 
-float FromHalf(uint16_t half) {
-  const uint32_t sign = static_cast<uint32_t>(half & 0x8000u) << 16;
-  const uint32_t exponent = (half >> 10) & 0x1Fu;
-  uint32_t mantissa = half & 0x3FFu;
-  uint32_t bits;
-  if (exponent == 0x1F) {
-    bits = sign | 0x7F800000u | (mantissa << 13);
-  } else if (exponent != 0) {
-    bits = sign | ((exponent + 112) << 23) | (mantissa << 13);
-  } else if (mantissa == 0) {
-    bits = sign;
-  } else {
-    uint32_t shifts = 0;
-    while ((mantissa & 0x400u) == 0) {
-      mantissa <<= 1;
-      ++shifts;
-    }
-    bits = sign | ((113 - shifts) << 23) | ((mantissa & 0x3FFu) << 13);
-  }
-  float value;
-  std::memcpy(&value, &bits, sizeof(value));
-  return value;
-}
-
 }  // namespace
 
 Result<SafeTensors> ParseSafetensors(std::string_view file) {
@@ -132,14 +110,9 @@ Result<std::vector<float>> TensorToFloats(const SafeTensor& tensor) {
   }
   std::vector<float> values(tensor.bytes.size() / 2);
   for (size_t i = 0; i < values.size(); ++i) {
-    uint16_t half;
-    std::memcpy(&half, tensor.bytes.data() + i * 2, sizeof(half));
-    if (tensor.type == "F16") {
-      values[i] = FromHalf(half);
-    } else {
-      const uint32_t bits = static_cast<uint32_t>(half) << 16;
-      std::memcpy(&values[i], &bits, sizeof(bits));
-    }
+    uint16_t bits;
+    std::memcpy(&bits, tensor.bytes.data() + i * 2, sizeof(bits));
+    values[i] = tensor.type == "F16" ? FromHalf(bits) : FromBfloat16(bits);
   }
   return values;
 }

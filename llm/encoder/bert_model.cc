@@ -1,7 +1,6 @@
 #include "llm/encoder/bert_model.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstring>
 #include <iomanip>
@@ -13,7 +12,7 @@
 #include <string_view>
 #include <utility>
 
-#include "llm/encoder/bfloat16.h"
+#include "llm/float16.h"
 #include "llm/gguf_file.h"
 #include "llm/mapped_file.h"
 #include "llm/safetensors.h"
@@ -73,14 +72,6 @@ struct Slot {
 };
 
 size_t BytesOf(FloatType type) { return type == FloatType::kF32 ? 4 : 2; }
-
-float FromHalf(uint16_t half) {
-  const uint32_t exponent = half & 0x7C00u;
-  const uint32_t rebias = (exponent == 0x7C00u ? 224u : 112u) << 23;  // 224: infinite or no number
-  const float magnitude = exponent == 0 ? static_cast<float>(half & 0x3FFu) * 0x1p-24f
-                                        : std::bit_cast<float>(((half & 0x7FFFu) << 13) + rebias);
-  return (half & 0x8000u) != 0 ? -magnitude : magnitude;
-}
 
 Shape WithoutLeadingOnes(Shape shape) {
   const auto first = std::find_if(shape.begin(), shape.end(), [](uint64_t n) { return n != 1; });

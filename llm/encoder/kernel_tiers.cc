@@ -13,8 +13,8 @@
 #include <random>
 #include <utility>
 
-#include "llm/encoder/bfloat16.h"
 #include "llm/encoder/packed_weights.h"
+#include "llm/float16.h"
 
 namespace ragstone::llm {
 namespace {

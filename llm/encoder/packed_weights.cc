@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "base/check.h"
-#include "llm/encoder/bfloat16.h"
+#include "llm/float16.h"
 
 namespace ragstone::llm {
 namespace {

@@ -11,9 +11,9 @@
 #include <string>
 #include <vector>
 
-#include "llm/encoder/bfloat16.h"
 #include "llm/encoder/kernel_tiers.h"
 #include "llm/encoder/packed_weights.h"
+#include "llm/float16.h"
 #include "tests/unit/llm/encoder/emulated_amx.h"
 #include "tests/unit/llm/encoder/reference_bert.h"
 

@@ -5,6 +5,15 @@
 
 namespace ragstone::llm {
 
+// The float of an IEEE half.
+inline float FromHalf(uint16_t half) {
+  const uint32_t exponent = half & 0x7C00u;
+  const uint32_t rebias = (exponent == 0x7C00u ? 224u : 112u) << 23;  // 224: infinite or no number
+  const float magnitude = exponent == 0 ? static_cast<float>(half & 0x3FFu) * 0x1p-24f
+                                        : std::bit_cast<float>(((half & 0x7FFFu) << 13) + rebias);
+  return (half & 0x8000u) != 0 ? -magnitude : magnitude;
+}
+
 // To the upper half of a float, to nearest, ties to even. The value is finite.
 inline uint16_t ToBfloat16(float value) {
   const auto bits = std::bit_cast<uint32_t>(value);
