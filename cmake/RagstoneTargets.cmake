@@ -40,10 +40,11 @@ endif()
 
 # Adds what every target of ours has: warnings, include root, the x86-64-v2 baseline.
 function(ragstone_configure target)
-  target_compile_options(${target} PRIVATE ${RAGSTONE_WARNINGS} $<$<CONFIG:Release>:-O2>)
+  set(flags ${RAGSTONE_WARNINGS} $<$<CONFIG:Release>:-O2>)
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
-    target_compile_options(${target} PRIVATE -march=x86-64-v2)
+    list(APPEND flags -march=x86-64-v2)
   endif()
+  target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:C,CXX>:${flags}>")
   target_include_directories(${target} PUBLIC "${CMAKE_SOURCE_DIR}")
 endfunction()
 

@@ -39,4 +39,18 @@ size_t AddedTokens::SpaceBefore(std::string_view text, size_t at) {
   return at;
 }
 
+Result<AddedTokenForms> AddedTokenForms::Make(
+    std::vector<AddedToken> tokens, const std::function<std::string(std::string_view)>& normalize) {
+  AddedTokenForms forms;
+  std::vector<AddedToken> raw, normal;
+  for (AddedToken& token : tokens) {
+    forms.vocabulary = std::max(forms.vocabulary, static_cast<uint32_t>(token.id) + 1);
+    if (token.normalized) token.content = normalize(token.content);
+    (token.normalized ? normal : raw).push_back(std::move(token));
+  }
+  ASSIGN_OR_RETURN(forms.raw, AddedTokens::Make(raw));
+  ASSIGN_OR_RETURN(forms.normal, AddedTokens::Make(normal));
+  return forms;
+}
+
 }  // namespace ragstone::llm

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -61,6 +62,17 @@ class AddedTokens {
   std::vector<AddedToken> tokens_;
   std::array<bool, 256> begins_{};
   PieceTrie trie_;
+};
+
+// A tokeniser's added tokens by the form of the text in which they are looked for. Immutable.
+struct AddedTokenForms {
+  // `normalize` gives the normal form of a text.
+  static Result<AddedTokenForms> Make(
+      std::vector<AddedToken> tokens,
+      const std::function<std::string(std::string_view)>& normalize);
+
+  AddedTokens raw, normal;
+  uint32_t vocabulary = 0;  // one more than the largest id
 };
 
 }  // namespace ragstone::llm

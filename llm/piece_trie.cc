@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "llm/tokenizer_errors.h"
+
 namespace ragstone::llm {
 
 PieceTrie PieceTrie::Build(const std::vector<std::pair<std::string, int32_t>>& keys) {
@@ -68,9 +70,8 @@ Result<PieceTrie> TrieOf(std::vector<std::pair<std::string, int32_t>> tokens) {
                    [](const auto& a, const auto& b) { return a.first < b.first; });
   for (size_t i = 0; i < tokens.size(); ++i) {
     if (tokens[i].second < 0) {
-      return Status(StatusCode::kDataLoss, Reason::kModelCorrupt,
-                    "tokeniser: token \"" + tokens[i].first + "\" has the negative id " +
-                        std::to_string(tokens[i].second) + "; import the model again");
+      return CorruptTokenizer("token \"" + tokens[i].first + "\" has the negative id " +
+                              std::to_string(tokens[i].second));
     }
   }
   // Of equal tokens the first counts.

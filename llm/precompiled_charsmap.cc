@@ -4,6 +4,7 @@
 
 #include "llm/bert_normalizer.h"
 #include "llm/grapheme.h"
+#include "llm/tokenizer_errors.h"
 
 namespace ragstone::llm {
 namespace {
@@ -25,10 +26,7 @@ uint32_t Value(uint32_t unit) { return unit & 0x7FFFFFFF; }
 uint32_t Label(uint32_t unit) { return unit & 0x800000FF; }
 uint64_t Offset(uint32_t unit) { return uint64_t{unit >> 10} << ((unit & 0x200) >> 6); }
 
-Status Corrupt(const std::string& what) {
-  return Status(StatusCode::kDataLoss, Reason::kModelCorrupt,
-                "tokeniser: precompiled_charsmap " + what + "; fetch the model's files again");
-}
+Status Corrupt(const std::string& what) { return CorruptTokenizer("precompiled_charsmap " + what); }
 
 bool IsContinuation(char byte) { return (static_cast<unsigned char>(byte) & 0xC0) == 0x80; }
 

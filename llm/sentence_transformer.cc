@@ -51,13 +51,30 @@ bool Flag(const Json& json, const char* key) {
   return found != json.end() && found->is_boolean() && found->get<bool>();
 }
 
+Status ReadFirstPosition(const fs::path& file, const Json& json, SentenceTransformer* model) {
+  uint64_t padding = 1;  // where the file does not say it
+  if (const auto found = json.find("pad_token_id"); found != json.end()) {
+    if (!found->is_number_unsigned()) return Corrupt(file, "pad_token_id is not a number");
+    padding = found->get<uint64_t>();
+  }
+  if (padding >= model->positions - 1) {
+    return Corrupt(file, "pad_token_id is " + std::to_string(padding) + ": of " +
+                             std::to_string(model->positions) +
+                             " positions none is left behind it");
+  }
+  model->first_position = static_cast<uint32_t>(padding) + 1;
+  return OkStatus();
+}
+
 Status ReadConfig(const fs::path& folder, SentenceTransformer* model) {
   const fs::path file = folder / "config.json";
   ASSIGN_OR_RETURN(const Json json, ReadJson(file));
   if (!json.is_object()) return Corrupt(file, "is not an object");
-  if (Text(json, "model_type") != "bert") {
-    return Unsupported(file, "model_type is '" + Text(json, "model_type") +
-                                 "'; only 'bert' is converted. Look for a GGUF file of this model");
+  const std::string type = Text(json, "model_type");
+  if (type != "bert" && type != "xlm-roberta") {
+    return Unsupported(file, "model_type is '" + type +
+                                 "'; only 'bert' and 'xlm-roberta' are converted. Look for a GGUF "
+                                 "file of this model");
   }
   const std::string position = Text(json, "position_embedding_type");
   if (!position.empty() && position != "absolute") {
@@ -73,6 +90,7 @@ Status ReadConfig(const fs::path& folder, SentenceTransformer* model) {
   ASSIGN_OR_RETURN(model->positions, Number(file, json, "max_position_embeddings"));
   ASSIGN_OR_RETURN(model->token_types, Number(file, json, "type_vocab_size"));
   ASSIGN_OR_RETURN(model->vocabulary, Number(file, json, "vocab_size"));
+  if (type == "xlm-roberta") RETURN_IF_ERROR(ReadFirstPosition(file, json, model));
   if (model->layers > 512 || model->hidden % model->heads != 0) {
     return Corrupt(file, "num_hidden_layers, num_attention_heads and hidden_size do not fit");
   }
@@ -124,7 +142,8 @@ Status ReadModules(const fs::path& folder, SentenceTransformer* model) {
 }
 
 Status ReadLimit(const fs::path& folder, SentenceTransformer* model) {
-  model->tokens_max = model->positions;
+  const uint32_t most = model->positions - model->first_position;
+  model->tokens_max = most;
   const fs::path file = folder / "sentence_bert_config.json";
   std::error_code error;
   if (!fs::exists(file, error)) return OkStatus();
@@ -132,7 +151,7 @@ Status ReadLimit(const fs::path& folder, SentenceTransformer* model) {
   if (!json.is_object()) return Corrupt(file, "is not an object");
   if (!json.contains("max_seq_length") || json["max_seq_length"].is_null()) return OkStatus();
   ASSIGN_OR_RETURN(const uint32_t limit, Number(file, json, "max_seq_length"));
-  model->tokens_max = std::min(limit, model->positions);
+  model->tokens_max = std::min(limit, most);
   return OkStatus();
 }
 
@@ -147,14 +166,31 @@ Status PutToken(const fs::path& file, std::string_view token, uint64_t id,
   return OkStatus();
 }
 
+// Only the size: what the pieces are is our tokeniser's concern.
+Status ReadUnigram(const fs::path& file, const Json& inner, SentenceTransformer* model) {
+  if (!inner.contains("vocab") || !inner["vocab"].is_array()) {
+    return Corrupt(file, "has no list of pieces, vocab");
+  }
+  if (inner["vocab"].size() > model->vocabulary) {
+    return Corrupt(file, "has " + std::to_string(inner["vocab"].size()) +
+                             " pieces, more than the model's vocabulary of " +
+                             std::to_string(model->vocabulary));
+  }
+  model->tokenizer = TokenizerKind::kUnigram;
+  model->tokens.clear();
+  return OkStatus();
+}
+
 Status ReadTokenizerJson(const fs::path& file, SentenceTransformer* model) {
   ASSIGN_OR_RETURN(const Json json, ReadJson(file));
   if (!json.is_object() || !json.contains("model") || !json["model"].is_object()) {
     return Corrupt(file, "has no model");
   }
   const Json& inner = json["model"];
+  if (Text(inner, "type") == "Unigram") return ReadUnigram(file, inner, model);
   if (inner.contains("type") && Text(inner, "type") != "WordPiece") {
-    return Unsupported(file, "the tokeniser '" + Text(inner, "type") + "' is not WordPiece");
+    return Unsupported(
+        file, "the tokeniser '" + Text(inner, "type") + "' is neither WordPiece nor Unigram");
   }
   if (!inner.contains("vocab") || !inner["vocab"].is_object()) return Corrupt(file, "has no vocab");
   for (const auto& [token, id] : inner["vocab"].items()) {
@@ -212,6 +248,13 @@ Result<SentenceTransformer> ReadSentenceTransformer(const fs::path& folder) {
   model.license = ReadLicense(folder);
   model.name = fs::path(folder).filename().string();
   return model;
+}
+
+std::string_view WithoutModelName(std::string_view tensor) {
+  for (const std::string_view name : {"bert.", "roberta."}) {
+    if (tensor.starts_with(name)) return tensor.substr(name.size());
+  }
+  return tensor;
 }
 
 }  // namespace ragstone::llm

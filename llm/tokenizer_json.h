@@ -11,6 +11,7 @@
 
 #include "base/status.h"
 #include "llm/added_tokens.h"
+#include "llm/tokenizer_errors.h"
 
 // What the readers of tokenizer.json share.
 namespace ragstone::llm {
@@ -18,11 +19,6 @@ namespace ragstone::llm {
 using Json = nlohmann::json;
 
 constexpr size_t kTokenizerVocabularyMax = 1 << 20;
-
-// MODEL_UNSUPPORTED: `what` in the file is `found`.
-Status UnsupportedTokenizer(const std::string& what, const std::string& found);
-// MODEL_CORRUPT.
-Status CorruptTokenizer(const std::string& what);
 
 // The field of an object, or null.
 const Json& Field(const Json& object, std::string_view field);

@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "llm/bert_normalizer.h"
+#include "llm/tokenizer_errors.h"
 
 namespace ragstone::llm {
 namespace {
@@ -45,15 +46,19 @@ class UnigramTokenizer : public Tokenizer {
  public:
   static Result<std::unique_ptr<Tokenizer>> Make(UnigramOptions options) {
     if (options.unknown < 0 || static_cast<size_t>(options.unknown) >= options.vocabulary.size()) {
-      return Status(StatusCode::kDataLoss, Reason::kModelCorrupt,
-                    "tokeniser: the unknown token is number " + std::to_string(options.unknown) +
-                        " of a vocabulary of " + std::to_string(options.vocabulary.size()) +
-                        "; fetch the model's files again");
+      return CorruptTokenizer("the unknown token is number " + std::to_string(options.unknown) +
+                              " of a vocabulary of " + std::to_string(options.vocabulary.size()));
     }
     auto made = std::unique_ptr<UnigramTokenizer>(
         new UnigramTokenizer(TextNormalizer(std::move(options.normalizers))));
     RETURN_IF_ERROR(made->SetVocabulary(options.vocabulary));
-    RETURN_IF_ERROR(made->SetAdded(options.added));
+    const auto normalize = [&](std::string_view text) {
+      std::string normal;
+      made->normalizer_.Normalize(text, normal);
+      return normal;
+    };
+    ASSIGN_OR_RETURN(made->added_, AddedTokenForms::Make(std::move(options.added), normalize));
+    made->vocabulary_ = std::max(made->vocabulary_, made->added_.vocabulary);
     options.vocabulary.clear();
     options.added.clear();
     made->options_ = std::move(options);
@@ -95,22 +100,6 @@ class UnigramTokenizer : public Tokenizer {
     return OkStatus();
   }
 
-  Status SetAdded(std::vector<AddedToken>& tokens) {
-    std::vector<AddedToken> raw, normal;
-    for (AddedToken& token : tokens) {
-      vocabulary_ = std::max(vocabulary_, static_cast<uint32_t>(token.id) + 1);
-      if (token.normalized) {
-        std::string content;
-        normalizer_.Normalize(token.content, content);
-        token.content = std::move(content);
-      }
-      (token.normalized ? normal : raw).push_back(std::move(token));
-    }
-    ASSIGN_OR_RETURN(raw_, AddedTokens::Make(raw));
-    ASSIGN_OR_RETURN(normal_, AddedTokens::Make(normal));
-    return OkStatus();
-  }
-
   void Append(std::string_view text, std::vector<int32_t>& ids) const {
     std::string valid, normal;
     if (!IsUtf8(text)) {
@@ -118,14 +107,14 @@ class UnigramTokenizer : public Tokenizer {
       text = valid;
     }
     Scratch scratch;
-    raw_.Split(text, [&](std::string_view piece, const AddedToken* token) {
+    added_.raw.Split(text, [&](std::string_view piece, const AddedToken* token) {
       if (token != nullptr) {
         ids.push_back(token->id);
         return;
       }
       const bool first = piece.data() == text.data();
       normalizer_.Normalize(piece, normal);
-      normal_.Split(normal, [&](std::string_view part, const AddedToken* found) {
+      added_.normal.Split(normal, [&](std::string_view part, const AddedToken* found) {
         if (found != nullptr) {
           ids.push_back(found->id);
         } else {
@@ -267,7 +256,7 @@ class UnigramTokenizer : public Tokenizer {
   PieceTrie trie_;
   std::vector<double> scores_;
   std::array<int32_t, 256> bytes_{};  // -1: no such piece
-  AddedTokens raw_, normal_;
+  AddedTokenForms added_;
   double unknown_score_ = 0;
   uint32_t vocabulary_ = 0;
 };

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "llm/piece_trie.h"
+#include "llm/tokenizer_errors.h"
 
 namespace ragstone::llm {
 
@@ -37,24 +38,18 @@ class WordPieceTokenizer : public Tokenizer {
       made->vocabulary_ = std::max(made->vocabulary_, static_cast<uint32_t>(id) + 1);
     }
     if (made->unknown_ < 0) {
-      return Status(StatusCode::kDataLoss, Reason::kModelCorrupt,
-                    "tokeniser: the vocabulary of " + std::to_string(options.vocabulary.size()) +
-                        " tokens has no \"" + options.unknown + "\"; import the model again");
+      return CorruptTokenizer("the vocabulary of " + std::to_string(options.vocabulary.size()) +
+                              " tokens has no \"" + options.unknown + "\"");
     }
     ASSIGN_OR_RETURN(made->begin_, TrieOf(std::move(options.vocabulary)));
     ASSIGN_OR_RETURN(made->continue_, TrieOf(std::move(continuing)));
-    std::vector<AddedToken> raw, normal;
-    for (AddedToken& token : options.added) {
-      made->vocabulary_ = std::max(made->vocabulary_, static_cast<uint32_t>(token.id) + 1);
-      if (token.normalized) {
-        std::string content;
-        made->normalizer_.Append(token.content, content);
-        token.content = std::move(content);
-      }
-      (token.normalized ? normal : raw).push_back(std::move(token));
-    }
-    ASSIGN_OR_RETURN(made->raw_, AddedTokens::Make(raw));
-    ASSIGN_OR_RETURN(made->normal_, AddedTokens::Make(normal));
+    const auto normalize = [&](std::string_view text) {
+      std::string normal;
+      made->normalizer_.Append(text, normal);
+      return normal;
+    };
+    ASSIGN_OR_RETURN(made->added_, AddedTokenForms::Make(std::move(options.added), normalize));
+    made->vocabulary_ = std::max(made->vocabulary_, made->added_.vocabulary);
     made->options_ = std::move(options);
     return std::unique_ptr<Tokenizer>(std::move(made));
   }
@@ -84,18 +79,18 @@ class WordPieceTokenizer : public Tokenizer {
   template <typename Sink>
   void Append(std::string_view text, Sink& sink) const {
     std::string normal;
-    raw_.Split(text, [&](std::string_view piece, const AddedToken* token) {
+    added_.raw.Split(text, [&](std::string_view piece, const AddedToken* token) {
       if (token != nullptr) {
         sink.Push(token->id);
         return;
       }
       normal.clear();
       normalizer_.Append(piece, normal);
-      if (normal_.empty()) {
+      if (added_.normal.empty()) {
         AppendWords(normal, sink);
         return;
       }
-      normal_.Split(normal, [&](std::string_view part, const AddedToken* found) {
+      added_.normal.Split(normal, [&](std::string_view part, const AddedToken* found) {
         if (found != nullptr) {
           sink.Push(found->id);
         } else {
@@ -158,7 +153,7 @@ class WordPieceTokenizer : public Tokenizer {
   BertNormalizer normalizer_;
   std::array<WordBreak, 128> ascii_;
   PieceTrie begin_, continue_;
-  AddedTokens raw_, normal_;
+  AddedTokenForms added_;
   int32_t unknown_ = 0;
   uint32_t vocabulary_ = 0;
 };

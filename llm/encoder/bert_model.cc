@@ -1,6 +1,7 @@
 #include "llm/encoder/bert_model.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <iomanip>
@@ -89,14 +90,14 @@ std::string ShapeText(const Shape& shape) {
 // Lists the places of a model whose configuration is known.
 class SlotList {
  public:
-  SlotList(Naming naming, BertModel* model) : naming_(naming) {
+  SlotList(Naming naming, uint32_t first_position, BertModel* model) : naming_(naming) {
     const BertConfig& config = model->config;
     const uint32_t hidden = config.hidden;
     const uint32_t wide = config.intermediate;
     AddTable({"token_embd", "embeddings.word_embeddings"}, config.vocabulary, hidden,
              &model->token_embeddings);
-    AddTable({"position_embd", "embeddings.position_embeddings"}, config.positions, hidden,
-             &model->position_embeddings);
+    AddTable({"position_embd", "embeddings.position_embeddings"}, first_position + config.positions,
+             hidden, &model->position_embeddings);
     AddTable({"token_types", "embeddings.token_type_embeddings"}, config.token_types, hidden,
              &model->type_embeddings);
     slots_.back().optional = true;
@@ -233,20 +234,28 @@ Status FillSlot(const Slot& slot, const FileTensors& tensors, Storage* storage) 
 struct Source {
   Naming naming = Naming::kGguf;
   BertConfig config;
+  uint32_t first_position = 0;  // rows of the position table that no text reads
   FileTensors tensors;
   std::shared_ptr<Storage> storage;
 };
+
+void DropRows(uint32_t count, FloatMatrix* matrix) {
+  const size_t bytes = size_t{count} * matrix->columns * BytesOf(matrix->type);
+  matrix->values = static_cast<const char*>(matrix->values) + bytes;
+  matrix->rows -= count;
+}
 
 Result<std::unique_ptr<BertModel>> Build(const Source& source) {
   RETURN_IF_ERROR(CheckConfig(source.config));
   auto model = std::make_unique<BertModel>();
   model->config = source.config;
   model->layers.resize(source.config.layers);
-  const SlotList list(source.naming, model.get());
+  const SlotList list(source.naming, source.first_position, model.get());
   RETURN_IF_ERROR(CheckNames(list.slots(), source.tensors, source.naming));
   for (const Slot& slot : list.slots()) {
     RETURN_IF_ERROR(FillSlot(slot, source.tensors, source.storage.get()));
   }
+  DropRows(source.first_position, &model->position_embeddings);
   model->storage = source.storage;
   return model;
 }
@@ -307,6 +316,21 @@ Result<Pooling> PoolingOf(const GgufFacts& facts) {
                      "; computed are 1, mean, and 2, cls");
 }
 
+// llama.cpp's converter leaves out the rows of XLM-RoBERTa's position table that no text reads; its
+// tables have 2 rows more than a power of two before. A file that kept them would be read two
+// positions off, and nothing else in it says so.
+Status CheckPositions(const GgufFacts& facts, uint32_t positions) {
+  const auto tokenizer = facts.texts.find("tokenizer.ggml.model");
+  const bool unigram = tokenizer != facts.texts.end() && tokenizer->second == "t5";
+  if (!unigram || positions <= 2 || !std::has_single_bit(positions - 2)) return OkStatus();
+  // Not MODEL_UNSUPPORTED: another engine would read it as wrongly.
+  return InvalidArgument(
+      Reason::kModelCorrupt,
+      "BERT model: bert.context_length is " + std::to_string(positions) +
+          " with a Unigram tokeniser: the position table seems to begin with the two rows that "
+          "XLM-RoBERTa never reads; import the model's sentence-transformers folder instead");
+}
+
 Result<BertConfig> ConfigOf(const GgufFacts& facts, const FileTensors& tensors) {
   BertConfig config;
   ASSIGN_OR_RETURN(config.hidden, SizeOf(facts, "bert.embedding_length"));
@@ -321,6 +345,7 @@ Result<BertConfig> ConfigOf(const GgufFacts& facts, const FileTensors& tensors) 
   const double epsilon = NumberOf(facts, "bert.attention.layer_norm_epsilon").value_or(0);
   config.norm_epsilon = epsilon > 0 && epsilon < 1 ? static_cast<float>(epsilon) : 0;
   ASSIGN_OR_RETURN(config.pooling, PoolingOf(facts));
+  RETURN_IF_ERROR(CheckPositions(facts, config.positions));
   RETURN_IF_ERROR(CheckAttention(facts, config));
   return config;
 }
@@ -350,7 +375,7 @@ Result<Source> ReadGguf(std::shared_ptr<Storage> storage) {
 BertConfig ConfigOf(const SentenceTransformer& folder) {
   BertConfig config;
   config.vocabulary = folder.vocabulary;
-  config.positions = folder.positions;
+  config.positions = folder.positions - folder.first_position;
   config.token_types = folder.token_types;
   config.hidden = folder.hidden;
   config.intermediate = folder.intermediate;
@@ -361,11 +386,12 @@ BertConfig ConfigOf(const SentenceTransformer& folder) {
   return config;
 }
 
-Result<Source> ReadSafetensors(const BertConfig& config, std::shared_ptr<Storage> storage) {
+Result<Source> ReadSafetensors(const SentenceTransformer& facts, std::shared_ptr<Storage> storage) {
   ASSIGN_OR_RETURN(const SafeTensors tensors, ParseSafetensors(storage->file.bytes()));
   Source source;
   source.naming = Naming::kTorch;
-  source.config = config;
+  source.config = ConfigOf(facts);
+  source.first_position = facts.first_position;
   for (const auto& [name, tensor] : tensors) {
     FileTensor found;
     if (tensor.type == "F32") found.type = FloatType::kF32;
@@ -374,10 +400,9 @@ Result<Source> ReadSafetensors(const BertConfig& config, std::shared_ptr<Storage
     found.type_name = tensor.type;
     found.shape = WithoutLeadingOnes(tensor.shape);
     found.bytes = tensor.bytes;
-    // Some exports put "bert." before every name.
-    const std::string plain = name.starts_with("bert.") ? name.substr(5) : name;
+    const std::string plain(WithoutModelName(name));
     if (!source.tensors.emplace(plain, std::move(found)).second) {
-      return Corrupt("the tensor " + plain + " comes with and without \"bert.\" before its name");
+      return Corrupt("the tensor " + plain + " comes with and without the model before its name");
     }
   }
   source.storage = std::move(storage);
@@ -414,7 +439,7 @@ Result<std::unique_ptr<BertModel>> BertModel::LoadSafetensors(const fs::path& fo
   const fs::path file = folder / "model.safetensors";
   ASSIGN_OR_RETURN(MappedFile mapped, MapModelFile(file));
   const Result<Source> source =
-      ReadSafetensors(ConfigOf(facts), std::make_shared<Storage>(std::move(mapped)));
+      ReadSafetensors(facts, std::make_shared<Storage>(std::move(mapped)));
   if (!source.ok()) return source.status().WithContext(file.string());
   Result<std::unique_ptr<BertModel>> model = Build(*source);
   if (!model.ok()) return model.status().WithContext(file.string());

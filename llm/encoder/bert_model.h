@@ -13,7 +13,8 @@ namespace ragstone::llm {
 enum class Pooling : uint8_t { kMean, kCls };
 
 // The shape of a BERT encoder: post-LayerNorm, learned absolute positions, erf-GELU, biases
-// everywhere (Devlin et al. 2019; all-MiniLM, bge, e5, gte and multilingual-e5 have this form).
+// everywhere (Devlin et al. 2019; all-MiniLM, bge, e5 and gte have this form, and XLM-RoBERTa's
+// multilingual-e5 and bge-m3, which differ in their tokens only).
 struct BertConfig {
   uint32_t vocabulary = 0;
   uint32_t positions = 0;  // longest text in tokens
@@ -68,7 +69,8 @@ struct BertModel {
   static Result<std::unique_ptr<BertModel>> Load(const std::filesystem::path& file);
 
   // Reads a sentence-transformers folder: what ReadSentenceTransformer says of it, and the tensors
-  // of its model.safetensors. Checks and errors are the same.
+  // of its model.safetensors. Checks and errors are the same. As in GGUF files, the position table
+  // begins with the row of a text's first token, whatever the folder's counting.
   static Result<std::unique_ptr<BertModel>> LoadSafetensors(const std::filesystem::path& folder);
 
   BertConfig config;

@@ -20,32 +20,13 @@ size_t TokensOf(std::span<const std::span<const int32_t>> texts) {
 
 }  // namespace
 
-Encoder::Encoder(std::shared_ptr<const BertModel> model, const Kernels& kernels)
-    : model_(std::move(model)), kernels_(kernels) {
+Encoder::Encoder(std::shared_ptr<const BertModel> model, const Kernels& kernels,
+                 const std::filesystem::path& packed_dir)
+    : model_(std::move(model)), kernels_(kernels), packed_(*model_, kernels, packed_dir) {
   value_bytes_ = kernels.value == ValueType::kF32 ? 4 : 2;
   input_bytes_ = kernels.product == ProductType::kF32    ? 4
                  : kernels.product == ProductType::kBf16 ? 2
                                                          : 1;
-  for (const BertLayer& layer : model_->layers) {
-    layers_.push_back({PackedWeights({&layer.query, &layer.key, &layer.value}, kernels),
-                       PackedWeights({&layer.attention_output}, kernels),
-                       PackedWeights({&layer.up}, kernels), PackedWeights({&layer.down}, kernels)});
-  }
-}
-
-Status Encoder::Check() const {
-  for (size_t i = 0; i < layers_.size(); ++i) {
-    const Layer& layer = layers_[i];
-    for (const PackedWeights* weights :
-         {&layer.qkv, &layer.attention_output, &layer.up, &layer.down}) {
-      if (weights->finite()) continue;
-      return InvalidArgument(Reason::kModelCorrupt,
-                             "layer " + std::to_string(i) +
-                                 " of the embedding model has weights that are no numbers; import "
-                                 "the model again from a complete download");
-    }
-  }
-  return OkStatus();
 }
 
 Encoder::Workspace::Workspace(const Encoder& encoder, size_t tokens_max) : tokens_max_(tokens_max) {
@@ -73,7 +54,7 @@ void Encoder::Encode(std::span<const std::span<const int32_t>> texts, Workspace*
   const size_t tokens = TokensOf(texts);
   CHECK(tokens <= workspace->tokens_max_);
   Embed(texts, workspace);
-  for (size_t layer = 0; layer < layers_.size(); ++layer) {
+  for (size_t layer = 0; layer < packed_.layers().size(); ++layer) {
     Qkv(layer, tokens, workspace);
     Attend(texts, workspace);
     for (size_t first = 0; first < tokens; first += kernels_.row_block) {
@@ -122,7 +103,7 @@ void Encoder::Qkv(size_t layer, size_t tokens, Workspace* workspace) const {
   const AlignedBuffer& input =
       kernels_.product == ProductType::kF32 ? workspace->x_ : workspace->input_;
   LinearCall call;
-  call.linear = &layers_[layer].qkv.linear();
+  call.linear = &packed_.layers()[layer].qkv;
   for (size_t first = 0; first < tokens; first += kernels_.row_block) {
     call.rows = std::min(kernels_.row_block, tokens - first);
     call.input = input.data() + first * hidden * input_bytes_;
@@ -154,7 +135,7 @@ void Encoder::Attend(std::span<const std::span<const int32_t>> texts, Workspace*
 // From the output of attention to the input of the next layer.
 void Encoder::Block(size_t layer, size_t first, size_t count, Workspace* workspace) const {
   const BertConfig& config = model_->config;
-  const Layer& packed = layers_[layer];
+  const PackedModel::Layer& packed = packed_.layers()[layer];
   const bool int8 = kernels_.product == ProductType::kInt8;
   const bool f32 = kernels_.product == ProductType::kF32;
   float* scales = int8 ? FloatsOf(workspace->scales_) + first : nullptr;
@@ -171,7 +152,7 @@ void Encoder::Block(size_t layer, size_t first, size_t count, Workspace* workspa
     kernels_.quantize({context, count, config.hidden, reinterpret_cast<uint8_t*>(input), scales});
     call.input = input;
   }
-  call.linear = &packed.attention_output.linear();
+  call.linear = &packed.attention_output;
   call.epilogue = Epilogue::kAdd;
   call.output = x;
   kernels_.linear(call);
@@ -179,7 +160,7 @@ void Encoder::Block(size_t layer, size_t first, size_t count, Workspace* workspa
 
   char* inner = workspace->inner_.data();
   call.input = input;
-  call.linear = &packed.up.linear();
+  call.linear = &packed.up;
   call.epilogue = Epilogue::kGelu;
   call.output = inner;
   kernels_.linear(call);
@@ -190,7 +171,7 @@ void Encoder::Block(size_t layer, size_t first, size_t count, Workspace* workspa
     kernels_.quantize({inner, count, config.intermediate, quantized, scales});
     call.input = quantized;
   }
-  call.linear = &packed.down.linear();
+  call.linear = &packed.down;
   call.epilogue = Epilogue::kAdd;
   call.output = x;
   kernels_.linear(call);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <span>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "base/status.h"
 #include "llm/encoder/bert_model.h"
 #include "llm/encoder/kernels.h"
+#include "llm/encoder/packed_model.h"
 #include "llm/encoder/packed_weights.h"
 
 namespace ragstone::llm {
@@ -39,11 +41,13 @@ class Encoder {
     AlignedBuffer attention_;
   };
 
-  // Packs the weights of the layers; embeddings stay in the mapped file.
-  Encoder(std::shared_ptr<const BertModel> model, const Kernels& kernels);
+  // Packs the weights of the layers, or finds them packed in `packed_dir` (packed_model.h);
+  // embeddings stay in the mapped file.
+  Encoder(std::shared_ptr<const BertModel> model, const Kernels& kernels,
+          const std::filesystem::path& packed_dir = {});
 
   // INVALID_ARGUMENT (MODEL_CORRUPT) if the layers have weights that are no numbers.
-  Status Check() const;
+  const Status& Check() const { return packed_.status(); }
 
   const BertModel& model() const { return *model_; }
   const Kernels& kernels() const { return kernels_; }
@@ -55,10 +59,6 @@ class Encoder {
               float* vectors) const;
 
  private:
-  struct Layer {
-    PackedWeights qkv, attention_output, up, down;
-  };
-
   void Embed(std::span<const std::span<const int32_t>> texts, Workspace* workspace) const;
   void Attend(std::span<const std::span<const int32_t>> texts, Workspace* workspace) const;
   void Qkv(size_t layer, size_t tokens, Workspace* workspace) const;
@@ -68,7 +68,7 @@ class Encoder {
 
   const std::shared_ptr<const BertModel> model_;
   const Kernels& kernels_;
-  std::vector<Layer> layers_;
+  PackedModel packed_;
   size_t value_bytes_ = 4;
   size_t input_bytes_ = 4;
 };

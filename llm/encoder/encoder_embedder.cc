@@ -16,7 +16,7 @@ constexpr uint32_t kBatchTokens = 256;
 
 EncoderEmbedder::EncoderEmbedder(std::shared_ptr<const BertModel> model, const Kernels& kernels,
                                  const EncoderEmbedderOptions& options)
-    : normalize_(options.normalize), encoder_(std::move(model), kernels) {
+    : normalize_(options.normalize), encoder_(std::move(model), kernels, options.packed_dir) {
   const BertConfig& config = encoder_.model().config;
   info_.dimensions = config.hidden;
   info_.tokens_max =

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <span>
 #include <vector>
@@ -14,9 +15,10 @@
 namespace ragstone::llm {
 
 struct EncoderEmbedderOptions {
-  bool normalize = true;    // L2
-  uint32_t tokens_max = 0;  // longest text; 0: all positions of the model
-  uint32_t threads = 0;     // 0: one for each core
+  bool normalize = true;             // L2
+  uint32_t tokens_max = 0;           // longest text; 0: all positions of the model
+  uint32_t threads = 0;              // 0: one for each core
+  std::filesystem::path packed_dir;  // where packed weights are kept; empty: nowhere
 };
 
 // Embeds with our own encoder: each thread computes whole texts, short ones together; questions

@@ -20,7 +20,8 @@ namespace ragstone::llm {
 namespace {
 
 #if defined(__x86_64__)
-enum class Level : uint8_t { kPortable, kAvx2, kAvx512, kBf16, kVnni, kAmx };
+// Groups of instructions that tables of kernels need.
+enum Need : unsigned { kAvx2 = 1, kAvxVnni = 2, kAvx512 = 4, kBf16 = 8, kVnni = 16, kAmx = 32 };
 
 // Linux grants the tile registers to a process that asks for them; see arch_prctl(2).
 bool MayUseTiles() {
@@ -45,29 +46,33 @@ std::vector<std::string> MissingAmx() {
   return missing;
 }
 
-std::vector<std::string> Missing(Level level) {
+// The builtin does not know the name with every compiler. AVX2, asked for beside it, covers the
+// state of the registers.
+bool HasAvxVnni() {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 && (eax >> 4 & 1) != 0;
+}
+
+std::vector<std::string> Missing(unsigned needs) {
   std::vector<std::string> missing;
   __builtin_cpu_init();
   // The builtin takes literals only. It also checks that the operating system saves the registers.
-#define RAGSTONE_NEED(name) \
-  if (!__builtin_cpu_supports(name)) missing.emplace_back(name)
-  if (level >= Level::kAvx2) {
-    RAGSTONE_NEED("avx2");
-    RAGSTONE_NEED("fma");
-    RAGSTONE_NEED("bmi");
-    RAGSTONE_NEED("bmi2");
-  }
-  if (level >= Level::kAvx512) {
-    RAGSTONE_NEED("avx512f");
-    RAGSTONE_NEED("avx512bw");
-    RAGSTONE_NEED("avx512cd");
-    RAGSTONE_NEED("avx512dq");
-    RAGSTONE_NEED("avx512vl");
-  }
-  if (level >= Level::kBf16) RAGSTONE_NEED("avx512bf16");
-  if (level >= Level::kVnni) RAGSTONE_NEED("avx512vnni");
+#define RAGSTONE_NEED(need, name) \
+  if ((needs & (need)) != 0 && !__builtin_cpu_supports(name)) missing.emplace_back(name)
+  RAGSTONE_NEED(kAvx2, "avx2");
+  RAGSTONE_NEED(kAvx2, "fma");
+  RAGSTONE_NEED(kAvx2, "bmi");
+  RAGSTONE_NEED(kAvx2, "bmi2");
+  RAGSTONE_NEED(kAvx512, "avx512f");
+  RAGSTONE_NEED(kAvx512, "avx512bw");
+  RAGSTONE_NEED(kAvx512, "avx512cd");
+  RAGSTONE_NEED(kAvx512, "avx512dq");
+  RAGSTONE_NEED(kAvx512, "avx512vl");
+  RAGSTONE_NEED(kBf16, "avx512bf16");
+  RAGSTONE_NEED(kVnni, "avx512vnni");
 #undef RAGSTONE_NEED
-  if (level >= Level::kAmx) {
+  if ((needs & kAvxVnni) != 0 && !HasAvxVnni()) missing.emplace_back("avxvnni");
+  if ((needs & kAmx) != 0) {
     for (std::string& feature : MissingAmx()) missing.push_back(std::move(feature));
   }
   return missing;
@@ -194,11 +199,13 @@ class Probe {
   BertLinear layer_;
 };
 
-bool WithinWorkerTier(const Kernels& kernels, std::string_view worker_tier) {
-  const std::string_view tier = kernels.tier;
-  if (worker_tier == "v2") return tier == "portable";
-  if (worker_tier == "avx2" || worker_tier == "cuda") return tier == "portable" || tier == "avx2";
-  return true;
+// Whether this processor runs the worker for AVX-512.
+bool HasAvx512Worker() {
+#if defined(__x86_64__)
+  return Missing(kAvx2 | kAvx512 | kBf16 | kVnni).empty();
+#else
+  return false;
+#endif
 }
 
 bool IsWanted(const Kernels& kernels, std::string_view wanted) {
@@ -209,18 +216,29 @@ bool IsWanted(const Kernels& kernels, std::string_view wanted) {
 
 }  // namespace
 
+bool IsWithinWorkerTier(std::string_view tier, std::string_view worker_tier,
+                        bool has_avx512_worker) {
+  if (worker_tier == "v2") return tier == "portable";
+  if (worker_tier != "avx2" && worker_tier != "cuda") return true;
+  if (tier == "portable" || tier == "avx2" || tier == "avx-vnni") return true;
+  return worker_tier == "avx2" && !has_avx512_worker;
+}
+
 std::vector<KernelTier> KernelTiers() {
   std::vector<KernelTier> tiers;
 #if defined(__x86_64__)
-  tiers.push_back({&AmxBf16Kernels(), Missing(Level::kAmx)});
-  tiers.push_back({&Avx512Bf16Kernels(), Missing(Level::kBf16)});
-  tiers.push_back({&Avx512Kernels(), Missing(Level::kAvx512)});
-  tiers.push_back({&Avx2Kernels(), Missing(Level::kAvx2)});
+  constexpr unsigned kWide = kAvx2 | kAvx512;
+  tiers.push_back({&AmxBf16Kernels(), Missing(kWide | kBf16 | kAmx)});
+  tiers.push_back({&Avx512Bf16Kernels(), Missing(kWide | kBf16)});
+  tiers.push_back({&Avx512Kernels(), Missing(kWide)});
+  tiers.push_back({&Avx2Kernels(), Missing(kAvx2)});
 #endif
   tiers.push_back({&PortableKernels(), {}});
 #if defined(__x86_64__)
-  tiers.push_back({&AmxInt8Kernels(), Missing(Level::kAmx)});
-  tiers.push_back({&Avx512VnniKernels(), Missing(Level::kVnni)});
+  tiers.push_back({&AmxInt8Kernels(), Missing(kWide | kBf16 | kAmx)});
+  tiers.push_back({&Avx512VnniKernels(), Missing(kWide | kBf16 | kVnni)});
+  tiers.push_back({&Avx512VnniF32Kernels(), Missing(kWide | kVnni)});
+  tiers.push_back({&AvxVnniKernels(), Missing(kAvx2 | kAvxVnni)});
 #endif
   return tiers;
 }
@@ -250,12 +268,13 @@ Status TestKernels(const KernelTier& tier) {
 
 Result<const Kernels*> ChooseKernels(std::string_view wanted, std::string_view worker_tier) {
   std::string found;
+  const bool has_avx512_worker = HasAvx512Worker();
   for (const KernelTier& tier : KernelTiers()) {
     if (!IsWanted(*tier.kernels, wanted)) continue;
     // What the worker is to stay within is looked at first: beyond it no kernel runs, not even to
     // be tested.
     const Status status =
-        WithinWorkerTier(*tier.kernels, worker_tier)
+        IsWithinWorkerTier(tier.kernels->tier, worker_tier, has_avx512_worker)
             ? TestKernels(tier)
             : FailedPrecondition(Reason::kModelUnsupported, std::string(tier.kernels->tier) +
                                                                 " is beyond the worker's " +

@@ -23,10 +23,16 @@ std::vector<KernelTier> KernelTiers();
 // found before a kernel runs - or a result is wrong.
 Status TestKernels(const KernelTier& tier);
 
+// Whether a process that was told to stay within the instruction set `worker_tier` may run kernels.
+// "v2" forbids AVX2 and all beyond; "avx2" AVX-512, but only where the worker for AVX-512 runs and
+// was not chosen: it asks for BF16 and VNNI, so that on the processors before them (Skylake, Ice
+// Lake) the worker for AVX2 is the best there is. "cuda" is as avx2 with that worker.
+bool IsWithinWorkerTier(std::string_view tier, std::string_view worker_tier,
+                        bool has_avx512_worker);
+
 // The kernels to use. `wanted` is "float" or "int8" for the best of the class, or the name of a
-// tier. `worker_tier` is the instruction set that the process was told to stay within: "v2" and
-// "avx2" ("cuda" is as avx2) forbid what is beyond them. FAILED_PRECONDITION (MODEL_UNSUPPORTED)
-// saying what was found wrong with each candidate.
+// tier; none is taken beyond `worker_tier`. FAILED_PRECONDITION (MODEL_UNSUPPORTED) saying what was
+// found wrong with each candidate.
 Result<const Kernels*> ChooseKernels(std::string_view wanted, std::string_view worker_tier);
 
 }  // namespace ragstone::llm

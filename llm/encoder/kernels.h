@@ -101,6 +101,8 @@ const Kernels& Avx2Kernels();
 const Kernels& Avx512Kernels();
 const Kernels& Avx512Bf16Kernels();
 const Kernels& Avx512VnniKernels();
+const Kernels& Avx512VnniF32Kernels();
+const Kernels& AvxVnniKernels();
 const Kernels& AmxBf16Kernels();
 const Kernels& AmxInt8Kernels();
 #endif

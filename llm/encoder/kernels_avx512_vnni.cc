@@ -3,13 +3,15 @@
 
 #define RAGSTONE_LANES 16
 #include "llm/encoder/kernels_simd.h"
+#include "llm/encoder/machine_avx512_vnni.h"
 #include "llm/encoder/machine_bf16.h"
 #include "llm/encoder/machine_int8.h"
 
 namespace ragstone::llm {
 
 const Kernels& Avx512VnniKernels() {
-  static constexpr Kernels kKernels = TableOf<VnniMachine, Bf16Machine>("avx512-vnni", 96);
+  using Machine = VnniMachine<Avx512Vnni, Bf16, 12>;  // 24 sums in 32 registers
+  static constexpr Kernels kKernels = TableOf<Machine, Bf16Machine>("avx512-vnni", 96);
   return kKernels;
 }
 

@@ -25,23 +25,30 @@ class AlignedBuffer {
   std::unique_ptr<char[], Free> data_;
 };
 
-// A linear layer in the layout of one set of kernels; see PackedLinear. Immutable.
+// A linear layer in one piece of memory: panels, biases and, for int8, scales and offsets, each at
+// a multiple of 64 bytes. Files keep this layout: what changes it, or a value that Pack writes,
+// raises kPackedVersion (packed_model.h).
+
+// How many bytes a layer takes, a multiple of 64.
+size_t PackedBytes(size_t outputs, size_t inputs, const Kernels& kernels);
+
+// The layer in this memory, which is aligned to 64 bytes.
+PackedLinear PackedAt(const char* memory, size_t outputs, size_t inputs, const Kernels& kernels);
+
+// Packs the parts' outputs one after the other, as if they were one layer, into zeroed memory. All
+// parts have the same inputs; the number of all outputs is a multiple of kHiddenStep. Returns
+// whether all weights are numbers; else the vectors would be plausible nonsense.
+bool Pack(const std::vector<const BertLinear*>& parts, const Kernels& kernels, char* memory);
+
+// A single layer, in memory of its own. Immutable.
 class PackedWeights {
  public:
-  // The layers' outputs one after the other, as if they were one layer; all have the same inputs.
-  // Their number is a multiple of kHiddenStep.
   PackedWeights(const std::vector<const BertLinear*>& parts, const Kernels& kernels);
-
   const PackedLinear& linear() const { return linear_; }
-  // Whether all weights are numbers; else the vectors would be plausible nonsense.
-  bool finite() const { return finite_; }
 
  private:
+  AlignedBuffer memory_;
   PackedLinear linear_;
-  bool finite_ = true;
-  AlignedBuffer panels_;
-  std::vector<float> bias_, scales_;
-  std::vector<int32_t> offsets_;
 };
 
 }  // namespace ragstone::llm

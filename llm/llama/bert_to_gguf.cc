@@ -20,12 +20,14 @@ struct GgmlDeleter {
   void operator()(ggml_context* context) const { ggml_free(context); }
 };
 
-// A tensor to write: its name there, its name in PyTorch, rows and columns (rows 0: a vector).
+// A tensor to write: its name there, its name in PyTorch, rows and columns there (rows 0: a
+// vector), and how many rows are left out.
 struct Mapping {
   std::string gguf;
   std::string torch;
   uint64_t rows = 0;
   uint64_t columns = 0;
+  uint64_t rows_left_out = 0;
 };
 
 std::vector<Mapping> MappingsOf(const SentenceTransformer& model) {
@@ -33,7 +35,9 @@ std::vector<Mapping> MappingsOf(const SentenceTransformer& model) {
   const uint64_t wide = model.intermediate;
   std::vector<Mapping> mappings = {
       {"token_embd.weight", "embeddings.word_embeddings.weight", model.vocabulary, hidden},
-      {"position_embd.weight", "embeddings.position_embeddings.weight", model.positions, hidden},
+      // llama.cpp's tables begin with the row of a text's first token.
+      {"position_embd.weight", "embeddings.position_embeddings.weight", model.positions, hidden,
+       model.first_position},
       {"token_types.weight", "embeddings.token_type_embeddings.weight", model.token_types, hidden},
       {"token_embd_norm.weight", "embeddings.LayerNorm.weight", 0, hidden},
       {"token_embd_norm.bias", "embeddings.LayerNorm.bias", 0, hidden},
@@ -66,10 +70,11 @@ std::vector<Mapping> MappingsOf(const SentenceTransformer& model) {
   return mappings;
 }
 
-// Finds a tensor under its name, with or without the "bert." that some exports put before it.
 Result<const SafeTensor*> Find(const SafeTensors& tensors, const Mapping& mapping) {
-  auto found = tensors.find(mapping.torch);
-  if (found == tensors.end()) found = tensors.find("bert." + mapping.torch);
+  const auto found =
+      std::find_if(tensors.begin(), tensors.end(), [&](const SafeTensors::value_type& tensor) {
+        return WithoutModelName(tensor.first) == mapping.torch;
+      });
   if (found == tensors.end()) {
     return InvalidArgument(Reason::kModelCorrupt,
                            "model.safetensors has no tensor " + mapping.torch);
@@ -95,6 +100,14 @@ std::string PhantomSpace(const std::string& token) {
 }
 
 void SetTokens(const SentenceTransformer& model, gguf_context* gguf) {
+  gguf_set_val_u32(gguf, "tokenizer.ggml.token_type_count", model.token_types);
+  if (model.tokenizer == TokenizerKind::kUnigram) {
+    // Texts are tokenised by us, from tokenizer.json: no tokens are better than a copy that
+    // llama.cpp would read otherwise.
+    gguf_set_val_str(gguf, "tokenizer.ggml.model", "none");
+    gguf_set_val_u32(gguf, "bert.vocab_size", model.vocabulary);
+    return;
+  }
   std::vector<std::string> texts;
   std::vector<int32_t> types;
   for (const std::string& token : model.tokens) {
@@ -108,7 +121,6 @@ void SetTokens(const SentenceTransformer& model, gguf_context* gguf) {
   gguf_set_val_str(gguf, "tokenizer.ggml.pre", "default");
   gguf_set_arr_str(gguf, "tokenizer.ggml.tokens", pointers.data(), pointers.size());
   gguf_set_arr_data(gguf, "tokenizer.ggml.token_type", GGUF_TYPE_INT32, types.data(), types.size());
-  gguf_set_val_u32(gguf, "tokenizer.ggml.token_type_count", model.token_types);
   const std::pair<const char*, const char*> kSpecial[] = {
       {"[CLS]", "tokenizer.ggml.bos_token_id"},       {"[CLS]", "tokenizer.ggml.cls_token_id"},
       {"[SEP]", "tokenizer.ggml.seperator_token_id"},  // as the format spells it
@@ -127,7 +139,7 @@ void SetMetadata(const SentenceTransformer& model, gguf_context* gguf) {
   gguf_set_val_str(gguf, "general.name", model.name.c_str());
   if (!model.license.empty()) gguf_set_val_str(gguf, "general.license", model.license.c_str());
   gguf_set_val_u32(gguf, "general.file_type", LLAMA_FTYPE_ALL_F32);
-  gguf_set_val_u32(gguf, "bert.context_length", model.positions);
+  gguf_set_val_u32(gguf, "bert.context_length", model.positions - model.first_position);
   gguf_set_val_u32(gguf, "bert.embedding_length", model.hidden);
   gguf_set_val_u32(gguf, "bert.feed_forward_length", model.intermediate);
   gguf_set_val_u32(gguf, "bert.block_count", model.layers);
@@ -160,12 +172,15 @@ Status WriteBertGguf(const std::filesystem::path& folder, const SentenceTransfor
   for (const Mapping& mapping : mappings) {
     ASSIGN_OR_RETURN(const SafeTensor* source, Find(tensors, mapping));
     ASSIGN_OR_RETURN(std::vector<float> floats, TensorToFloats(*source));
+    floats.erase(floats.begin(), floats.begin() + static_cast<std::ptrdiff_t>(
+                                                      mapping.rows_left_out * mapping.columns));
     values.push_back(std::move(floats));
     const auto columns = static_cast<int64_t>(mapping.columns);
-    ggml_tensor* tensor = mapping.rows == 0
-                              ? ggml_new_tensor_1d(ggml.get(), GGML_TYPE_F32, columns)
-                              : ggml_new_tensor_2d(ggml.get(), GGML_TYPE_F32, columns,
-                                                   static_cast<int64_t>(mapping.rows));
+    ggml_tensor* tensor =
+        mapping.rows == 0
+            ? ggml_new_tensor_1d(ggml.get(), GGML_TYPE_F32, columns)
+            : ggml_new_tensor_2d(ggml.get(), GGML_TYPE_F32, columns,
+                                 static_cast<int64_t>(mapping.rows - mapping.rows_left_out));
     ggml_set_name(tensor, mapping.gguf.c_str());
     tensor->data = values.back().data();
     gguf_add_tensor(gguf.get(), tensor);

@@ -152,6 +152,11 @@ Result<ImportResult> ImportGguf(const ImportOptions& options, const ImportProgre
     const auto license = facts.texts.find("general.license");
     if (license != facts.texts.end()) result.license = license->second.substr(0, 100);
   }
+  if (result.architecture == "bert") {
+    // Our reader looks closer than llama.cpp's. What it only does not know is for llama.cpp.
+    const Status status = BertModel::Load(options.source).status();
+    if (status.reason() == Reason::kModelCorrupt) return status;
+  }
   RETURN_IF_ERROR(progress("copying the file"));
   const fs::path output = options.output_dir / "model.gguf";
   RETURN_IF_ERROR(Copy(options.source, output));

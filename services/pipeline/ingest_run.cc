@@ -9,8 +9,10 @@ namespace ragstone::services {
 
 namespace {
 
-constexpr size_t kPagesQueued = 64;             // parsed pages that wait for the embedder
-constexpr size_t kChunksPerWrite = 64;          // chunks embedded and written together
+constexpr size_t kPagesQueued = 64;     // parsed pages that wait for the embedder
+constexpr size_t kChunksPerWrite = 64;  // chunks embedded and written together
+// Parts that are embedded at the same time: the embedder has the next one when it ends one.
+constexpr size_t kPartsInWork = 3;
 constexpr size_t kWarningsMax = 20;             // kept with a document
 constexpr uint32_t kTextBytesMax = 256u << 20;  // of a text file, which is one page
 
@@ -132,12 +134,14 @@ Status IngestRun::FlushChunks(bool all) {
         std::make_move_iterator(pending_.begin()),
         std::make_move_iterator(pending_.begin() + static_cast<ptrdiff_t>(count)));
     pending_.erase(pending_.begin(), pending_.begin() + static_cast<ptrdiff_t>(count));
-    RETURN_IF_ERROR(EmbedAndWrite(std::move(part)));
+    if (parts_in_work_.size() >= kPartsInWork) RETURN_IF_ERROR(WriteOldestPart());
+    RETURN_IF_ERROR(StartEmbedding(std::move(part)));
   }
+  while (all && !parts_in_work_.empty()) RETURN_IF_ERROR(WriteOldestPart());
   return OkStatus();
 }
 
-Status IngestRun::EmbedAndWrite(std::vector<index::ChunkRecord> records) {
+Status IngestRun::StartEmbedding(std::vector<index::ChunkRecord> records) {
   input_.progress->stage = IngestProgress::Stage::kEmbed;
   const EmbeddingModel& model = *input_.model;
   std::vector<std::string> inputs;
@@ -153,13 +157,25 @@ Status IngestRun::EmbedAndWrite(std::vector<index::ChunkRecord> records) {
   for (size_t i = 0; i < inputs.size(); ++i) {
     if (!known[i]) missing.push_back(std::move(inputs[i]));
   }
-  ASSIGN_OR_RETURN(const std::vector<float> fresh, model.EmbedInputs(missing, context_));
+  Part part;
+  part.records = std::move(records);
+  part.known = std::move(known);
+  part.fresh = std::async(std::launch::async, [this, missing = std::move(missing)] {
+    return input_.model->EmbedInputs(missing, context_);
+  });
+  parts_in_work_.push_back(std::move(part));
+  return OkStatus();
+}
 
-  const size_t dimensions = model.manifest().dimensions;
+Status IngestRun::WriteOldestPart() {
+  Part part = std::move(parts_in_work_.front());
+  parts_in_work_.pop_front();
+  ASSIGN_OR_RETURN(const std::vector<float> fresh, part.fresh.get());
+  const size_t dimensions = input_.model->manifest().dimensions;
   std::vector<float> vectors;
-  vectors.reserve(records.size() * dimensions);
+  vectors.reserve(part.records.size() * dimensions);
   auto next = fresh.begin();
-  for (const auto& vector : known) {
+  for (const auto& vector : part.known) {
     if (vector) {
       vectors.insert(vectors.end(), vector->begin(), vector->end());
     } else {
@@ -167,8 +183,8 @@ Status IngestRun::EmbedAndWrite(std::vector<index::ChunkRecord> records) {
       next += static_cast<ptrdiff_t>(dimensions);
     }
   }
-  RETURN_IF_ERROR(input_.writer->AddChunks(records, vectors));
-  input_.progress->chunks_done += static_cast<uint32_t>(records.size());
+  RETURN_IF_ERROR(input_.writer->AddChunks(part.records, vectors));
+  input_.progress->chunks_done += static_cast<uint32_t>(part.records.size());
   return OkStatus();
 }
 

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <deque>
+#include <future>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,8 +15,9 @@
 
 namespace ragstone::services {
 
-// One attempt at one document. A thread parses into a bounded queue; the caller's thread cuts,
-// embeds and writes. Not thread-safe.
+// One attempt at one document. A thread parses into a bounded queue; the caller's thread cuts and
+// writes; parts of the text are embedded by further threads while it does, and written in their
+// order. Not thread-safe.
 class IngestRun {
  public:
   struct Input {
@@ -40,7 +44,14 @@ class IngestRun {
   Status TakePage(ingest::Page page);
   void TakeChunks(std::vector<ingest::Chunk> chunks);
   Status FlushChunks(bool all);
-  Status EmbedAndWrite(std::vector<index::ChunkRecord> records);
+  // Chunks that are being embedded.
+  struct Part {
+    std::vector<index::ChunkRecord> records;
+    std::vector<std::optional<std::vector<float>>> known;  // vectors that the database had
+    std::future<Result<std::vector<float>>> fresh;         // of the others, one after the other
+  };
+  Status StartEmbedding(std::vector<index::ChunkRecord> records);
+  Status WriteOldestPart();
   Status NoText() const;
 
   const IngestPipeline::Parts parts_;
@@ -49,6 +60,7 @@ class IngestRun {
   std::unique_ptr<ingest::Chunker> chunker_;
   ingest::DocumentFacts facts_;
   std::vector<index::ChunkRecord> pending_;
+  std::deque<Part> parts_in_work_;  // its futures wait for their threads, which use what is above
   std::vector<std::string> warnings_;
   uint64_t text_end_ = 0;  // offset at which the next page's text begins
   uint32_t pages_ = 0;

@@ -7,11 +7,17 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <string>
 
 #include "base/file.h"
 #include "llm/encoder/encoder_embedder.h"
 #include "llm/encoder/kernel_tiers.h"
+#ifdef RAGSTONE_WITH_CUDA
+#include "llm/encoder/cuda/cuda_gpu.h"
+#include "llm/encoder/gpu/gpu_check.h"
+#include "llm/encoder/gpu/gpu_embedder.h"
+#endif
 #include "llm/llama/cpu_features.h"
 #include "llm/llama/llama_embedder.h"
 #include "llm/llama/llama_generator.h"
@@ -44,17 +50,33 @@ Result<std::unique_ptr<llm::Embedder>> LoadWithLlama(const ModelWorkerOptions& o
   return std::unique_ptr<llm::Embedder>(std::move(loaded));
 }
 
-// Our own encoder computes what it knows; llama.cpp does the rest.
+#ifdef RAGSTONE_WITH_CUDA
+// With our encoder on the first GPU, if it gives what the CPU gives.
+Result<std::unique_ptr<llm::Embedder>> LoadOnGpu(const ModelWorkerOptions& options,
+                                                 std::shared_ptr<const llm::BertModel> model) {
+  ASSIGN_OR_RETURN(std::shared_ptr<llm::gpu::Gpu> gpu, llm::gpu::OpenCudaGpu(0));
+  llm::gpu::GpuEmbedderOptions embedder;
+  embedder.normalize = options.normalize;
+  embedder.tokens_max = options.tokens_max;
+  ASSIGN_OR_RETURN(auto loaded, llm::gpu::GpuEmbedder::Create(model, std::move(gpu), embedder));
+  ASSIGN_OR_RETURN(const llm::Kernels* kernels, llm::ChooseKernels("float", llm::CompiledTier()));
+  RETURN_IF_ERROR(llm::gpu::CompareWithCpu(loaded.get(), std::move(model), *kernels));
+  return std::unique_ptr<llm::Embedder>(std::move(loaded));
+}
+#endif
+
+// Our own encoder computes what it knows, on the GPU if there is one, int8 and tiers by name on the
+// CPU; llama.cpp does the rest.
 Result<std::unique_ptr<llm::Embedder>> LoadEmbedder(const ModelWorkerOptions& options) {
   const bool ours =
-      options.encoder != "llama" && options.gpu_layers == 0 &&
+      options.encoder != "llama" &&
       (options.pooling.empty() || options.pooling == "mean" || options.pooling == "cls");
   if (!ours) {
     if (options.encoder == "float" || options.encoder == "llama") return LoadWithLlama(options);
     return InvalidArgument(Reason::kModelUnsupported,
                            "'" + options.encoder +
-                               "' is computed on CPUs with pooling mean or cls "
-                               "only; import the model without --int8");
+                               "' is computed with pooling mean or cls only; import the model "
+                               "without --int8");
   }
   Result<std::unique_ptr<llm::BertModel>> model = llm::BertModel::Load(options.model);
   if (!model.ok()) {
@@ -64,12 +86,21 @@ Result<std::unique_ptr<llm::Embedder>> LoadEmbedder(const ModelWorkerOptions& op
   }
   if (options.pooling == "mean") (*model)->config.pooling = llm::Pooling::kMean;
   if (options.pooling == "cls") (*model)->config.pooling = llm::Pooling::kCls;
+  if (options.gpu_layers != 0 && options.encoder == "float") {
+#ifdef RAGSTONE_WITH_CUDA
+    Result<std::unique_ptr<llm::Embedder>> on_gpu = LoadOnGpu(options, std::move(*model));
+    if (on_gpu.ok() || on_gpu.status().reason() == Reason::kModelCorrupt) return on_gpu;
+    std::fprintf(stderr, "%s; llama.cpp computes embeddings\n", on_gpu.status().message().c_str());
+#endif
+    return LoadWithLlama(options);
+  }
   ASSIGN_OR_RETURN(const llm::Kernels* kernels,
                    llm::ChooseKernels(options.encoder, llm::CompiledTier()));
   llm::EncoderEmbedderOptions embedder;
   embedder.normalize = options.normalize;
   embedder.tokens_max = options.tokens_max;
   embedder.threads = options.threads;
+  embedder.packed_dir = std::filesystem::path(options.model).parent_path() / "packed";
   ASSIGN_OR_RETURN(auto loaded,
                    llm::EncoderEmbedder::Create(std::move(*model), *kernels, embedder));
   return std::unique_ptr<llm::Embedder>(std::move(loaded));

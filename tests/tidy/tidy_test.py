@@ -306,6 +306,29 @@ class KernelsTest(TidyTest):
         self.assertIn("Fixed<12ul>", found[0].message)
         self.assertEqual(len(list(kernels._check_spills("0000 <M::Norm()>:\n"))), 1)
 
+    def test_instructions_of_other_tiers_are_found(self):
+        def found(member, instruction):
+            return len(list(kernels._check_instructions(
+                f"{member}.cc.o:     file format elf64-x86-64\n0000 <M::Norm()>:\n"
+                f"  10:\t{instruction}\n  14:\t{instruction}\n")))
+        for member, instruction in (
+                ("kernels_portable", "vmulps %xmm1,%xmm2,%xmm3"),
+                ("kernels_avx2", "vaddps %zmm1,%zmm2,%zmm3"),
+                ("kernels_avx2", "vaddps %ymm17,%ymm2,%ymm3"),
+                ("kernels_avx_vnni", "vpdpbusd %ymm1,%ymm2,%ymm3"),
+                ("kernels_avx512_vnni_f32", "vcvtneps2bf16 %zmm1,%ymm2"),
+                ("kernels_avx512_vnni_f32", "vdpbf16ps %zmm1,%zmm2,%zmm3"),
+                ("kernels_avx512_bf16", "vpdpbusd %zmm1,%zmm2,%zmm3"),
+                ("kernels_unknown", "nop")):
+            self.assertEqual(found(member, instruction), 1, (member, instruction))
+        for member, instruction in (
+                ("kernels_portable", "mulps %xmm1,%xmm2"),
+                ("kernels_avx2", "vaddps %ymm15,%ymm2,%ymm3"),
+                ("kernels_avx_vnni", "{vex} vpdpbusd %ymm1,%ymm2,%ymm3"),
+                ("kernels_avx512_vnni_f32", "vpdpbusd %zmm1,%zmm2,%zmm3"),
+                ("encoder", "vaddps %zmm1,%zmm2,%zmm3")):
+            self.assertEqual(found(member, instruction), 0, (member, instruction))
+
 
 class AllowListTest(unittest.TestCase):
     def test_allows_by_rule_path_and_item_and_reports_what_is_not_needed(self):

@@ -42,5 +42,29 @@ TEST(AddedTokens, LeaveTextAloneWhenThereAreNone) {
   EXPECT_EQ(Split({}, "a<s>"), Pieces{"a<s>"});
 }
 
+TEST(AddedTokenForms, AreLookedForInTheirFormOfTheText) {
+  const auto lower = [](std::string_view text) {
+    std::string normal(text);
+    for (char& c : normal) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    return normal;
+  };
+  const auto forms = AddedTokenForms::Make({{"<S>", 3}, {"New", 9, /*normalized=*/true}}, lower);
+  ASSERT_TRUE(forms.ok()) << forms.status().ToString();
+  EXPECT_EQ(forms->vocabulary, 10u);
+  const auto found = [](const AddedTokens& tokens, std::string_view text) {
+    std::vector<int32_t> ids;
+    tokens.Split(text, [&](std::string_view, const AddedToken* token) {
+      ids.push_back(token == nullptr ? -1 : token->id);
+    });
+    return ids;
+  };
+  EXPECT_EQ(found(forms->raw, "New<S>"), (std::vector<int32_t>{-1, 3}));
+  EXPECT_EQ(found(forms->normal, "new<s>New"), (std::vector<int32_t>{9, -1}));
+  const auto none = AddedTokenForms::Make({}, lower);
+  ASSERT_TRUE(none.ok());
+  EXPECT_TRUE(none->raw.empty() && none->normal.empty());
+  EXPECT_EQ(none->vocabulary, 0u);
+}
+
 }  // namespace
 }  // namespace ragstone::llm

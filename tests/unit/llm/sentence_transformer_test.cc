@@ -76,9 +76,8 @@ TEST_F(SentenceTransformerTest, WithoutALimitThePositionsAreTheLimit) {
 }
 
 TEST_F(SentenceTransformerTest, WhatIsNotBertIsUnsupportedAndNamed) {
-  const std::pair<const char*, Json> wrong[] = {{"model_type", "xlm-roberta"},
-                                                {"hidden_act", "relu"},
-                                                {"position_embedding_type", "relative_key"}};
+  const std::pair<const char*, Json> wrong[] = {
+      {"model_type", "mpnet"}, {"hidden_act", "relu"}, {"position_embedding_type", "relative_key"}};
   for (const auto& [key, value] : wrong) {
     Json config = Config();
     config[key] = value;
@@ -89,12 +88,62 @@ TEST_F(SentenceTransformerTest, WhatIsNotBertIsUnsupportedAndNamed) {
   }
 }
 
+TEST_F(SentenceTransformerTest, XlmRobertaCountsPositionsFromBehindItsPaddingToken) {
+  Json config = Config();
+  config["model_type"] = "xlm-roberta";
+  Write("config.json", config.dump());
+  fs::remove(folder_.path() / "sentence_bert_config.json");
+  Write("tokenizer.json", R"({"model":{"type":"Unigram","vocab":[["<s>",0],["x",-1.5]]}})");
+  const Result<SentenceTransformer> model = ReadSentenceTransformer(folder_.path());
+  ASSERT_TRUE(model.ok()) << model.status().ToString();
+  EXPECT_EQ(model->first_position, 2u);
+  EXPECT_EQ(model->positions, 32u);
+  EXPECT_EQ(model->tokens_max, 30u);
+  EXPECT_EQ(model->tokenizer, TokenizerKind::kUnigram);
+  Write("sentence_bert_config.json", R"({"max_seq_length":32})");
+  EXPECT_EQ(ReadSentenceTransformer(folder_.path())->tokens_max, 30u);
+  Write("sentence_bert_config.json", R"({"max_seq_length":16})");
+  EXPECT_EQ(ReadSentenceTransformer(folder_.path())->tokens_max, 16u);
+  for (const auto& [padding, first] : {std::pair{0, 1u}, {5, 6u}, {30, 31u}}) {
+    config["pad_token_id"] = padding;
+    Write("config.json", config.dump());
+    EXPECT_EQ(ReadSentenceTransformer(folder_.path())->first_position, first);
+  }
+  for (const Json& padding : {Json(31), Json(1u << 31), Json(-1), Json("1"), Json()}) {
+    config["pad_token_id"] = padding;
+    Write("config.json", config.dump());
+    EXPECT_EQ(Read().reason(), Reason::kModelCorrupt) << padding;
+    EXPECT_NE(Read().message().find("pad_token_id"), std::string::npos);
+  }
+}
+
+// multilingual-e5-small is BERT with XLM-RoBERTa's tokeniser.
+TEST_F(SentenceTransformerTest, BertMayHaveAUnigramTokeniser) {
+  Write("tokenizer.json", R"({"model":{"type":"Unigram","vocab":[["<s>",0],["x",-1.5]]}})");
+  const Result<SentenceTransformer> model = ReadSentenceTransformer(folder_.path());
+  ASSERT_TRUE(model.ok()) << model.status().ToString();
+  EXPECT_EQ(model->first_position, 0u);
+  EXPECT_EQ(model->tokenizer, TokenizerKind::kUnigram);
+  Json pieces = Json::array();
+  for (int i = 0; i < 9; ++i) pieces.push_back({"p", 0});
+  for (const Json& vocabulary : {pieces, Json::object(), Json()}) {
+    Write("tokenizer.json", Json({{"model", {{"type", "Unigram"}, {"vocab", vocabulary}}}}).dump());
+    EXPECT_EQ(Read().reason(), Reason::kModelCorrupt) << vocabulary;
+  }
+}
+
+TEST_F(SentenceTransformerTest, TensorsAreKnownWithAndWithoutTheModelsName) {
+  EXPECT_EQ(WithoutModelName("bert.encoder.x"), "encoder.x");
+  EXPECT_EQ(WithoutModelName("roberta.encoder.x"), "encoder.x");
+  EXPECT_EQ(WithoutModelName("encoder.bert.x"), "encoder.bert.x");
+}
+
 TEST_F(SentenceTransformerTest, OtherPoolingsModulesAndTokenisersAreUnsupported) {
   Write("1_Pooling/config.json", R"({"pooling_mode_max_tokens":true})");
   EXPECT_EQ(Read().reason(), Reason::kModelUnsupported);
   Write("1_Pooling/config.json", R"({"pooling_mode_cls_token":true})");
   EXPECT_EQ(ReadSentenceTransformer(folder_.path())->pooling, "cls");
-  Write("tokenizer.json", R"({"model":{"type":"Unigram","vocab":{}}})");
+  Write("tokenizer.json", R"({"model":{"type":"BPE","vocab":{}}})");
   EXPECT_EQ(Read().reason(), Reason::kModelUnsupported);
   fs::remove(folder_.path() / "tokenizer.json");
   Json modules = Modules();

@@ -1,4 +1,4 @@
-// Covers llm/unigram_json.cc and llm/tokenizer_json.cc.
+// Covers llm/unigram_json.cc, llm/tokenizer_json.cc and llm/tokenizer_errors.cc.
 #include "llm/unigram_json.h"
 
 #include <gtest/gtest.h>

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "llm/encoder/machine_amx.h"
+#include "tests/unit/llm/encoder/emulated_vnni.h"
 
 namespace ragstone::llm {
 namespace {
@@ -95,6 +96,7 @@ std::vector<KernelTier> TestedTiers() {
   std::vector<KernelTier> tiers = KernelTiers();
   tiers.push_back({&EmulatedAmxBf16Kernels(), {}});
   tiers.push_back({&EmulatedAmxInt8Kernels(), {}});
+  tiers.push_back({&EmulatedAvxVnniKernels(), {}});
   return tiers;
 }
 

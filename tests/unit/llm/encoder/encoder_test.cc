@@ -1,4 +1,5 @@
-// Tests encoder.cc and encoder_embedder.cc with every set of kernels that this processor runs.
+// Tests encoder.cc and encoder_embedder.cc with every set of kernels that this processor runs, and
+// with those that are emulated.
 #include "llm/encoder/encoder.h"
 
 #include <gtest/gtest.h>
@@ -11,6 +12,7 @@
 
 #include "llm/encoder/encoder_embedder.h"
 #include "llm/encoder/kernel_tiers.h"
+#include "tests/unit/llm/encoder/emulated_amx.h"
 #include "tests/unit/llm/encoder/reference_bert.h"
 #include "tests/unit/llm/encoder/tiny_bert.h"
 
@@ -138,7 +140,7 @@ TEST_P(EncoderTest, ManyCallersGetTheirOwnVectors) {
   for (std::thread& caller : callers) caller.join();
 }
 
-INSTANTIATE_TEST_SUITE_P(AllTiers, EncoderTest, ::testing::ValuesIn(KernelTiers()),
+INSTANTIATE_TEST_SUITE_P(AllTiers, EncoderTest, ::testing::ValuesIn(TestedTiers()),
                          [](const auto& info) {
                            std::string name = info.param.kernels->tier;
                            std::erase(name, '-');

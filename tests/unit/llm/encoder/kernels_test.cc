@@ -1,6 +1,7 @@
-// Tests kernels_portable.cc, kernels_avx2.cc, kernels_avx512.cc, kernels_avx512_bf16.cc and
-// kernels_avx512_vnni.cc and kernels_amx.cc (on machines with AMX; on others emulated) against
-// arithmetic in double, and kernel_tiers.cc and packed_weights.cc.
+// Tests kernels_portable.cc, kernels_avx2.cc, kernels_avx_vnni.cc, kernels_avx512.cc,
+// kernels_avx512_bf16.cc, kernels_avx512_vnni.cc, kernels_avx512_vnni_f32.cc and kernels_amx.cc
+// against arithmetic in double, and kernel_tiers.cc and packed_weights.cc. What AMX and AVX-VNNI
+// compute is tested emulated too, since few machines have them.
 #include "llm/encoder/kernels.h"
 
 #include <gtest/gtest.h>
@@ -274,6 +275,39 @@ TEST_P(KernelsTest, LongSumsOfLargeValuesDoNotOverflow) {
   for (const float value : got) EXPECT_NEAR(value, 100.0 * 2 * kInputs, 4000);
 }
 
+// Sums of 8-bit products are whole numbers, so that all tiers with the same values between products
+// differ only where floats are rounded: a layer from the same input gives the same bits.
+TEST(Int8TiersTest, AProductIsTheSameWithEveryTier) {
+  constexpr size_t kRows = 29, kInputs = 192, kOutputs = 64;
+  std::mt19937 random(3);
+  std::normal_distribution<float> normal;
+  std::vector<float> w(kInputs * kOutputs), scales(kRows, 0.01f);
+  for (float& value : w) value = normal(random);
+  BertLinear layer;
+  layer.weight = {FloatType::kF32, kOutputs, kInputs, w.data()};
+  layer.bias.assign(kOutputs, 0.5f);
+  const AlignedBuffer input((kRows + kRowsBeyond) * kInputs);
+  for (size_t i = 0; i < kRows * kInputs; ++i) input.data()[i] = static_cast<char>(random());
+  std::vector<std::vector<float>> all;
+  for (const KernelTier& tier : TestedTiers()) {
+    if (tier.kernels->product != ProductType::kInt8 || !tier.missing.empty()) continue;
+    SCOPED_TRACE(tier.kernels->tier);
+    const PackedWeights packed({&layer}, *tier.kernels);
+    std::vector<float> got(kRows * kOutputs);
+    LinearCall call;
+    call.input = input.data();
+    call.input_scales = scales.data();
+    call.rows = kRows;
+    call.linear = &packed.linear();
+    call.epilogue = Epilogue::kAdd;
+    call.output = got.data();
+    tier.kernels->linear(call);
+    all.push_back(std::move(got));
+    EXPECT_EQ(all.back(), all.front());
+  }
+  EXPECT_GE(all.size(), 2u);  // those that are emulated
+}
+
 INSTANTIATE_TEST_SUITE_P(AllTiers, KernelsTest, ::testing::ValuesIn(TestedTiers()),
                          [](const auto& info) {
                            std::string name = info.param.kernels->tier;
@@ -300,6 +334,21 @@ TEST(KernelTiersTest, TheWorkersTierIsALimit) {
   EXPECT_STREQ((*named)->tier, "portable");
   EXPECT_FALSE(ChooseKernels("int8", "v2").ok());
   EXPECT_NE(ChooseKernels("steam", "").status().message().find("no such tier"), std::string::npos);
+}
+
+TEST(KernelTiersTest, AWorkerForAvx2ForbidsAvx512OnlyWhereAnotherWorkerHasIt) {
+  for (const KernelTier& tier : KernelTiers()) {
+    const std::string_view name = tier.kernels->tier;
+    const bool wide =
+        name.find("avx512") != std::string_view::npos || name.find("amx") != std::string_view::npos;
+    for (const bool has_avx512_worker : {false, true}) {
+      EXPECT_EQ(IsWithinWorkerTier(name, "v2", has_avx512_worker), name == "portable");
+      EXPECT_EQ(IsWithinWorkerTier(name, "avx2", has_avx512_worker), !wide || !has_avx512_worker);
+      EXPECT_EQ(IsWithinWorkerTier(name, "cuda", has_avx512_worker), !wide);
+      EXPECT_TRUE(IsWithinWorkerTier(name, "avx512", has_avx512_worker));
+      EXPECT_TRUE(IsWithinWorkerTier(name, "generic", has_avx512_worker));
+    }
+  }
 }
 
 }  // namespace

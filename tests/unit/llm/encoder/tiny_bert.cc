@@ -141,12 +141,17 @@ void WriteFile(const fs::path& file, const std::string& bytes) {
   CHECK(out.good());
 }
 
-std::string Safetensors(const BertModel& model, FloatType type) {
+// `unread` rows of the position table come before the first that the model has.
+std::string Safetensors(const BertModel& model, FloatType type, uint32_t unread) {
   const char* kTypes[] = {"F32", "F16", "BF16"};
   std::string header = "{\"__metadata__\":{\"format\":\"pt\"}";
   std::string data;
   const Names names(model);
-  for (const Named& tensor : names.all()) {
+  for (Named tensor : names.all()) {
+    if (tensor.gguf == "position_embd.weight") {
+      tensor.rows += unread;
+      tensor.values.insert(tensor.values.begin(), size_t{unread} * tensor.columns, 1000.0f);
+    }
     const std::string bytes = Encode(tensor.values, type);
     header += ",\"" + tensor.torch + "\":{\"dtype\":\"" + kTypes[static_cast<int>(type)] +
               "\",\"shape\":[" + (tensor.rows == 0 ? "" : std::to_string(tensor.rows) + ",") +
@@ -157,6 +162,41 @@ std::string Safetensors(const BertModel& model, FloatType type) {
   header += "}";
   header.resize((header.size() + 7) / 8 * 8, ' ');
   return TextBytes(header) + data;
+}
+
+// How a folder says that it is BERT's or XLM-RoBERTa's.
+struct FolderForm {
+  const char* type;
+  uint32_t first_position;
+};
+
+// All but the tokeniser.
+void WriteFolder(const BertModel& model, FloatType type, const FolderForm& form,
+                 const fs::path& folder) {
+  const BertConfig& config = model.config;
+  const auto number = [](const char* key, uint32_t value) {
+    return "\"" + std::string(key) + "\":" + std::to_string(value) + ",";
+  };
+  std::ostringstream epsilon;
+  epsilon << std::setprecision(9) << config.norm_epsilon;
+  fs::create_directories(folder / "1_Pooling");
+  WriteFile(folder / "config.json",
+            "{" + number("num_hidden_layers", config.layers) +
+                number("num_attention_heads", config.heads) + number("hidden_size", config.hidden) +
+                number("intermediate_size", config.intermediate) +
+                number("max_position_embeddings", form.first_position + config.positions) +
+                number("type_vocab_size", config.token_types) +
+                number("vocab_size", config.vocabulary) +
+                (form.first_position > 0 ? number("pad_token_id", form.first_position - 1) : "") +
+                R"("model_type":")" + form.type + R"(","hidden_act":"gelu","layer_norm_eps":)" +
+                epsilon.str() + "}");
+  WriteFile(folder / "modules.json",
+            R"([{"path":"","type":"sentence_transformers.models.Transformer"},)"
+            R"({"path":"1_Pooling","type":"sentence_transformers.models.Pooling"}])");
+  WriteFile(folder / "1_Pooling" / "config.json", config.pooling == Pooling::kMean
+                                                      ? R"({"pooling_mode_mean_tokens":true})"
+                                                      : R"({"pooling_mode_cls_token":true})");
+  WriteFile(folder / "model.safetensors", Safetensors(model, type, form.first_position));
 }
 
 }  // namespace
@@ -335,29 +375,32 @@ void WriteTinyBertGguf(const BertModel& model, FloatType type, const fs::path& f
 }
 
 void WriteTinyBertFolder(const BertModel& model, FloatType type, const fs::path& folder) {
-  const BertConfig& config = model.config;
-  const auto number = [](const char* key, uint32_t value) {
-    return "\"" + std::string(key) + "\":" + std::to_string(value) + ",";
-  };
-  std::ostringstream epsilon;
-  epsilon << std::setprecision(9) << config.norm_epsilon;
-  fs::create_directories(folder / "1_Pooling");
-  WriteFile(
-      folder / "config.json",
-      "{" + number("num_hidden_layers", config.layers) +
-          number("num_attention_heads", config.heads) + number("hidden_size", config.hidden) +
-          number("intermediate_size", config.intermediate) +
-          number("max_position_embeddings", config.positions) +
-          number("type_vocab_size", config.token_types) + number("vocab_size", config.vocabulary) +
-          R"("model_type":"bert","hidden_act":"gelu","layer_norm_eps":)" + epsilon.str() + "}");
-  WriteFile(folder / "modules.json",
-            R"([{"path":"","type":"sentence_transformers.models.Transformer"},)"
-            R"({"path":"1_Pooling","type":"sentence_transformers.models.Pooling"}])");
-  WriteFile(folder / "1_Pooling" / "config.json", config.pooling == Pooling::kMean
-                                                      ? R"({"pooling_mode_mean_tokens":true})"
-                                                      : R"({"pooling_mode_cls_token":true})");
+  WriteFolder(model, type, {"bert", 0}, folder);
   WriteFile(folder / "vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n");
-  WriteFile(folder / "model.safetensors", Safetensors(model, type));
+}
+
+void WriteTinyXlmRobertaFolder(const BertModel& model, FloatType type, const fs::path& folder) {
+  CHECK(model.config.token_types == 1 && model.config.vocabulary >= TinyPieces().size());
+  WriteFolder(model, type, {"xlm-roberta", 2}, folder);
+  std::string vocabulary;
+  for (const std::string& piece : TinyPieces()) {
+    vocabulary += (vocabulary.empty() ? "[\"" : ",[\"") + piece + "\",-" +
+                  std::to_string(10 - piece.size() / 2) + "]";
+  }
+  WriteFile(
+      folder / "tokenizer.json",
+      R"({"model":{"type":"Unigram","unk_id":3,"vocab":[)" + vocabulary +
+          R"(]},"normalizer":null,"pre_tokenizer":{"type":"Metaspace"},)"
+          R"("post_processor":{"type":"RobertaProcessing","cls":["<s>",0],"sep":["</s>",2]}})");
+}
+
+std::vector<std::string> TinyPieces() {
+  std::vector<std::string> pieces = {"<s>", "<pad>", "</s>", "<unk>", "\xE2\x96\x81"};
+  for (const char* piece : {"a", "b", "c", "d", "e"}) {
+    pieces.push_back(piece);
+    pieces.push_back(std::string("\xE2\x96\x81") + piece);
+  }
+  return pieces;
 }
 
 }  // namespace ragstone::llm

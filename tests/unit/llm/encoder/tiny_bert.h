@@ -64,4 +64,12 @@ void WriteTinyBertGguf(const BertModel& model, FloatType type, const std::filesy
 void WriteTinyBertFolder(const BertModel& model, FloatType type,
                          const std::filesystem::path& folder);
 
+// The model as a folder in the form of XLM-RoBERTa's: positions begin at 2, behind rows of huge
+// values, and a Unigram tokeniser of TinyPieces() is beside it. The model has one token type.
+void WriteTinyXlmRobertaFolder(const BertModel& model, FloatType type,
+                               const std::filesystem::path& folder);
+
+// The pieces of that tokeniser by id: <s>, <pad>, </s>, <unk>, and beginnings and ends of words.
+std::vector<std::string> TinyPieces();
+
 }  // namespace ragstone::llm

@@ -7,9 +7,14 @@
 #include <fstream>
 
 #include "base/file.h"
+#include "llm/encoder/encoder_embedder.h"
+#include "llm/encoder/kernel_tiers.h"
 #include "llm/llama/llama_embedder.h"
 #include "llm/llama/probe_texts.h"
+#include "llm/tokenizer.h"
 #include "tests/testing/temp_folder.h"
+#include "tests/unit/llm/encoder/reference_bert.h"
+#include "tests/unit/llm/encoder/tiny_bert.h"
 #include "tests/unit/llm/llama/tiny_models.h"
 
 namespace ragstone::llm {
@@ -88,6 +93,58 @@ TEST_F(ImporterTest, ARetypedEmbedderStillGivesTheVectorsOfTheOriginal) {
   double cosine = 0;
   for (size_t i = 0; i < kTinyHidden; ++i) cosine += vector[i] * expected[i];
   EXPECT_GT(cosine, 0.999);
+}
+
+// Positions that begin at 2, one token type, a Unigram tokeniser: what llama.cpp and our encoder
+// make of the imported file, beside the definition of BERT in double.
+TEST_F(ImporterTest, AnXlmRobertaFolderGivesTheSameVectorsWithBothEngines) {
+  BertConfig config = TinyBertConfig();
+  config.token_types = 1;
+  const auto source = MakeTinyBert(config, 11);
+  WriteTinyXlmRobertaFolder(*source, FloatType::kF32, folder_.path() / "xlmr");
+  const Result<ImportResult> result = Import(folder_.path() / "xlmr", true);
+  ASSERT_TRUE(result.ok()) << result.status().ToString();
+  EXPECT_EQ(result->kind, "embedding");
+  EXPECT_EQ(result->context_tokens, config.positions);
+  EXPECT_EQ(result->storage_type, "F32");
+  const auto tokenizer = LoadTokenizer(output_);
+  ASSERT_TRUE(tokenizer.ok()) << tokenizer.status().ToString();
+  const std::vector<std::vector<int32_t>> texts = {
+      (*tokenizer)->Encode("cab adz"), (*tokenizer)->Encode("e e e e e e e e e e abcdeabcdeab")};
+  ASSERT_EQ(texts[1].size(), config.positions);
+
+  LlamaEmbedderOptions options;
+  options.pooling = "mean";
+  options.threads = 1;
+  const auto llama = LlamaEmbedder::Load(output_ / "model.gguf", options);
+  ASSERT_TRUE(llama.ok()) << llama.status().ToString();
+  const auto theirs = (*llama)->Embed(texts, CallContext());
+  ASSERT_TRUE(theirs.ok()) << theirs.status().ToString();
+  auto model = BertModel::Load(output_ / "model.gguf");
+  ASSERT_TRUE(model.ok()) << model.status().ToString();
+  const auto encoder = EncoderEmbedder::Create(std::move(*model), PortableKernels(), {});
+  ASSERT_TRUE(encoder.ok()) << encoder.status().ToString();
+  const auto ours = (*encoder)->Embed(texts, CallContext());
+  ASSERT_TRUE(ours.ok()) << ours.status().ToString();
+  for (size_t t = 0; t < texts.size(); ++t) {
+    const std::vector<double> wanted = ReferenceVector(*source, texts[t]);
+    const std::span<const float> span(ours->data() + t * config.hidden, config.hidden);
+    EXPECT_GE(Cosine(wanted, span), 0.999999) << t;
+    EXPECT_GE(Cosine(wanted, {theirs->data() + t * config.hidden, config.hidden}), 0.9999) << t;
+  }
+}
+
+TEST_F(ImporterTest, AGgufFileWhosePositionsAreOffIsRefused) {
+  BertConfig config = TinyBertConfig();
+  config.token_types = 1;
+  config.positions = 514;
+  TinyGguf gguf = TinyGgufOf(*MakeTinyBert(config, 5), FloatType::kF32);
+  gguf.SetText("tokenizer.ggml.model", "t5");
+  std::ofstream(folder_.path() / "xlmr.gguf", std::ios::binary) << gguf.Bytes();
+  const Status status = Import(folder_.path() / "xlmr.gguf", true).status();
+  EXPECT_EQ(status.reason(), Reason::kModelCorrupt);
+  EXPECT_NE(status.message().find("bert.context_length is 514"), std::string::npos)
+      << status.message();
 }
 
 TEST_F(ImporterTest, AGgufFileBecomesAGenerator) {

@@ -1,0 +1,239 @@
+// Tests gpu_encoder.cc, gpu_weights.cc, gpu_embedder.cc and gpu_check.cc on the GPUs of
+// test_gpus.h.
+#include "llm/encoder/gpu/gpu_encoder.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <random>
+#include <thread>
+#include <vector>
+
+#include "llm/encoder/gpu/gpu_check.h"
+#include "llm/encoder/gpu/gpu_embedder.h"
+#include "llm/encoder/kernel_tiers.h"
+#include "tests/unit/llm/encoder/gpu/emulated_gpu.h"
+#include "tests/unit/llm/encoder/gpu/test_gpus.h"
+#include "tests/unit/llm/encoder/reference_bert.h"
+#include "tests/unit/llm/encoder/tiny_bert.h"
+
+namespace ragstone::llm::gpu {
+namespace {
+
+using Texts = std::vector<std::vector<int32_t>>;
+
+BertConfig Config(uint32_t hidden, uint32_t heads) {
+  BertConfig config = TinyBertConfig();
+  config.hidden = hidden;
+  config.heads = heads;
+  config.intermediate = 4 * hidden;
+  config.positions = 512;
+  return config;
+}
+
+Texts RandomTexts(const BertConfig& config, const std::vector<size_t>& lengths) {
+  static std::mt19937 random(13);
+  Texts texts;
+  for (const size_t length : lengths) {
+    texts.emplace_back(length);
+    for (int32_t& id : texts.back()) id = static_cast<int32_t>(random() % config.vocabulary);
+  }
+  return texts;
+}
+
+class GpuEncoderTest : public ::testing::TestWithParam<TestGpu> {
+ protected:
+  void SetUp() override {
+    gpu_ = GetParam().open();
+    if (gpu_ == nullptr) GTEST_SKIP() << "no such GPU";
+  }
+  double CosineMin() const { return gpu_->info().type == Type::kF32 ? 0.999999 : 0.9995; }
+  std::unique_ptr<GpuEncoder> NewEncoder(std::shared_ptr<const BertModel> model) {
+    auto encoder = GpuEncoder::Create(std::move(model), gpu_.get(), false);
+    EXPECT_TRUE(encoder.ok()) << encoder.status().ToString();
+    return std::move(*encoder);
+  }
+  static std::unique_ptr<GpuEncoder::Slot> NewSlot(const GpuEncoder& encoder) {
+    auto slot = encoder.NewSlot({1024, 32}, Priority::kLow);
+    EXPECT_TRUE(slot.ok()) << slot.status().ToString();
+    return std::move(*slot);
+  }
+  static std::vector<float> Encode(const GpuEncoder& encoder, const Texts& texts,
+                                   GpuEncoder::Slot* slot) {
+    const std::vector<std::span<const int32_t>> spans(texts.begin(), texts.end());
+    std::vector<float> vectors(texts.size() * encoder.config().hidden);
+    const Status status = encoder.Encode(spans, slot, vectors.data());
+    EXPECT_TRUE(status.ok()) << status.ToString();
+    return vectors;
+  }
+  std::shared_ptr<Gpu> gpu_;
+};
+
+TEST_P(GpuEncoderTest, VectorsAreThoseOfTheReference) {
+  struct Shape {
+    uint32_t hidden, heads;
+  };
+  for (const Shape shape : {Shape{64, 2}, Shape{128, 2}, Shape{192, 12}}) {
+    const BertConfig config = Config(shape.hidden, shape.heads);
+    const std::shared_ptr<const BertModel> model = MakeTinyBert(config, 5);
+    const auto encoder = NewEncoder(model);
+    const auto slot = NewSlot(*encoder);
+    const Texts texts = RandomTexts(config, {1, 7, 33, 100});
+    const std::vector<float> vectors = Encode(*encoder, texts, slot.get());
+    for (size_t t = 0; t < texts.size(); ++t) {
+      EXPECT_GE(Cosine(ReferenceVector(*model, texts[t]),
+                       {vectors.data() + t * config.hidden, config.hidden}),
+                CosineMin())
+          << texts[t].size() << " tokens, hidden " << shape.hidden;
+    }
+  }
+}
+
+TEST_P(GpuEncoderTest, TheFirstTokenMayStandForTheText) {
+  BertConfig config = Config(64, 2);
+  config.pooling = Pooling::kCls;
+  const std::shared_ptr<const BertModel> model = MakeTinyBert(config, 8);
+  const auto encoder = NewEncoder(model);
+  const auto slot = NewSlot(*encoder);
+  const Texts texts = RandomTexts(config, {21});
+  EXPECT_GE(Cosine(ReferenceVector(*model, texts[0]), Encode(*encoder, texts, slot.get())),
+            CosineMin());
+}
+
+// The first batch of a bucket is queued, the second recorded, the third only launched.
+TEST_P(GpuEncoderTest, RecordedWorkGivesWhatQueuedWorkGave) {
+  const BertConfig config = Config(64, 2);
+  const std::shared_ptr<const BertModel> model = MakeTinyBert(config, 9);
+  const auto encoder = NewEncoder(model);
+  const auto slot = NewSlot(*encoder);
+  const Texts texts = RandomTexts(config, {40, 9, 70});
+  const Texts others = RandomTexts(config, {64, 50, 3});
+  const std::vector<float> queued = Encode(*encoder, texts, slot.get());
+  const std::vector<float> others_recorded = Encode(*encoder, others, slot.get());
+  EXPECT_EQ(queued, Encode(*encoder, texts, slot.get()));
+  EXPECT_EQ(others_recorded, Encode(*encoder, others, slot.get()));
+  if (auto* emulated = dynamic_cast<EmulatedGpu*>(gpu_.get())) {
+    EXPECT_EQ(emulated->graphs_launched(), 3);
+  }
+}
+
+TEST_P(GpuEncoderTest, ATextHasTheSameVectorAloneAndAmongOthers) {
+  const BertConfig config = Config(128, 4);
+  const std::shared_ptr<const BertModel> model = MakeTinyBert(config, 10);
+  const auto encoder = NewEncoder(model);
+  const auto slot = NewSlot(*encoder);
+  const Texts texts = RandomTexts(config, {3, 1, 96, 12, 65, 2});
+  const std::vector<float> together = Encode(*encoder, texts, slot.get());
+  for (size_t t = 0; t < texts.size(); ++t) {
+    const std::vector<float> alone = Encode(*encoder, {texts[t]}, slot.get());
+    const std::vector<double> reference(alone.begin(), alone.end());
+    EXPECT_GE(Cosine(reference, {together.data() + t * config.hidden, config.hidden}), 0.99999)
+        << t;
+  }
+}
+
+TEST_P(GpuEncoderTest, ManyCallersGetTheirOwnVectors) {
+  const BertConfig config = Config(64, 2);
+  const std::shared_ptr<const BertModel> model = MakeTinyBert(config, 11);
+  GpuEmbedderOptions options;
+  options.batch_tokens = 512;
+  const auto created = GpuEmbedder::Create(model, gpu_, options);
+  ASSERT_TRUE(created.ok()) << created.status().ToString();
+  GpuEmbedder& embedder = **created;
+  const Texts texts = RandomTexts(config, {5, 80, 300, 17, 40, 1, 9, 120});
+  std::vector<std::thread> callers;
+  for (size_t c = 0; c < 2; ++c) {
+    callers.emplace_back([&] {
+      const auto got = embedder.Embed(texts, CallContext());
+      ASSERT_TRUE(got.ok()) << got.status().ToString();
+      for (size_t t = 0; t < texts.size(); ++t) {
+        const std::span<const float> vector{got->data() + t * config.hidden, config.hidden};
+        EXPECT_GE(Cosine(ReferenceVector(*model, texts[t]), vector), CosineMin()) << t;
+        double squares = 0;
+        for (const float value : vector) squares += double{value} * value;
+        EXPECT_NEAR(squares, 1, 1e-5);
+      }
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+}
+
+INSTANTIATE_TEST_SUITE_P(Gpus, GpuEncoderTest, ::testing::ValuesIn(TestGpus()),
+                         NameOfGpu<::testing::TestParamInfo<TestGpu>>);
+
+TEST(GpuEmbedderTest, SaysWhatItRunsOn) {
+  const auto gpu = std::make_shared<EmulatedGpu>(Type::kBf16, true);
+  const auto embedder = GpuEmbedder::Create(MakeTinyBert(Config(64, 2), 1), gpu, {});
+  ASSERT_TRUE(embedder.ok());
+  const auto info = (*embedder)->Info(CallContext());
+  ASSERT_TRUE(info.ok());
+  EXPECT_EQ(info->device, "emulated GPU bf16");
+  EXPECT_EQ(info->dimensions, 64u);
+  EXPECT_EQ(info->tokens_max, 512u);
+}
+
+TEST(GpuEmbedderTest, AGpuThatComputesWhatTheCpuDoesPassesTheCheck) {
+  const auto gpu = std::make_shared<EmulatedGpu>(Type::kF16, true);
+  const std::shared_ptr<const BertModel> model = MakeTinyBert(Config(64, 2), 1);
+  const auto embedder = GpuEmbedder::Create(model, gpu, {});
+  ASSERT_TRUE(embedder.ok());
+  const Kernels& portable = **ChooseKernels("portable", "v2");
+  const Status status = CompareWithCpu(embedder->get(), model, portable);
+  EXPECT_TRUE(status.ok()) << status.ToString();
+  // As a card would that multiplies wrongly.
+  const std::shared_ptr<const BertModel> other = MakeTinyBert(Config(64, 2), 2);
+  const Status wrong = CompareWithCpu(embedder->get(), other, portable);
+  EXPECT_EQ(wrong.code(), StatusCode::kUnavailable);
+  EXPECT_NE(wrong.message().find("cosine"), std::string::npos) << wrong.message();
+}
+
+TEST(GpuEmbedderTest, AFaultOfTheDeviceIsUnavailable) {
+  const auto gpu = std::make_shared<EmulatedGpu>(Type::kF32, false);
+  const auto embedder = GpuEmbedder::Create(MakeTinyBert(Config(64, 2), 1), gpu, {});
+  ASSERT_TRUE(embedder.ok());
+  gpu->FailAfter(3);
+  const auto got = (*embedder)->Embed(Texts{{1, 2, 3}}, CallContext());
+  ASSERT_FALSE(got.ok());
+  EXPECT_EQ(got.status().code(), StatusCode::kUnavailable);
+}
+
+TEST(GpuEmbedderTest, TextsOutsideTheModelAreRefused) {
+  const auto gpu = std::make_shared<EmulatedGpu>(Type::kF32, false);
+  const auto embedder = GpuEmbedder::Create(MakeTinyBert(Config(64, 2), 1), gpu, {});
+  ASSERT_TRUE(embedder.ok());
+  const auto got = (*embedder)->Embed(Texts{{1, 1 << 30}}, CallContext());
+  ASSERT_FALSE(got.ok());
+  EXPECT_EQ(got.status().code(), StatusCode::kInvalidArgument);
+}
+
+// The matrices of a tiny model, to be damaged.
+std::shared_ptr<BertModel> Damaged(float value) {
+  std::shared_ptr<BertModel> model = MakeTinyBert(Config(64, 2), 1);
+  static std::vector<float> bad;
+  FloatMatrix& matrix = model->layers[0].up.weight;
+  bad.assign(size_t{matrix.rows} * matrix.columns, 0.01f);
+  bad[77] = value;
+  matrix.type = FloatType::kF32;
+  matrix.values = bad.data();
+  return model;
+}
+
+TEST(GpuEmbedderTest, WeightsThatAreNoNumbersAreRefused) {
+  for (const Type type : {Type::kF32, Type::kF16, Type::kBf16}) {
+    EmulatedGpu gpu(type, false);
+    const auto encoder =
+        GpuEncoder::Create(Damaged(std::numeric_limits<float>::quiet_NaN()), &gpu, true);
+    ASSERT_FALSE(encoder.ok());
+    EXPECT_EQ(encoder.status().reason(), Reason::kModelCorrupt);
+  }
+}
+
+TEST(GpuEmbedderTest, WeightsBeyondHalfPrecisionAreRefusedThere) {
+  EmulatedGpu turing(Type::kF16, false);
+  EXPECT_FALSE(GpuEncoder::Create(Damaged(1e6f), &turing, true).ok());
+  EmulatedGpu ampere(Type::kBf16, false);
+  EXPECT_TRUE(GpuEncoder::Create(Damaged(1e6f), &ampere, true).ok());
+}
+
+}  // namespace
+}  // namespace ragstone::llm::gpu
