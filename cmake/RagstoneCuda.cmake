@@ -30,5 +30,7 @@ endif()
 # CMake 3.25 does not know that nvcc has C++20; the kernels need no more than this.
 set(CMAKE_CUDA_STANDARD 17)
 set(CMAKE_CUDA_STANDARD_REQUIRED ON)
+# As llama.cpp links it; both would be two runtimes in a process.
+set(CMAKE_CUDA_RUNTIME_LIBRARY Shared)
 enable_language(CUDA)
 find_package(CUDAToolkit REQUIRED)

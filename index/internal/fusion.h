@@ -10,10 +10,19 @@ namespace ragstone::index {
 // How many of the best of each half become candidates of a hybrid search.
 size_t FusionDepth(size_t top_k);
 
-// Sets `score` of each candidate from its two exact scores, which must both be set: a convex
-// combination of the cosine, between its lowest possible value and the best one found, and of BM25,
-// between zero and the best found. Ranks are not used, because they throw the distances away.
-void FuseScores(std::vector<SearchHit>* candidates);
+struct FusionOptions {
+  // What the cosine of two unrelated texts is, from which cosines are counted: about 0 for most
+  // models; those whose vectors all point one way, as E5's, have 0.7. Below 1.
+  double unrelated_cosine = 0;
+};
+
+// Sets `score` of each candidate from its two exact scores, which must both be set: the mean of the
+// cosine and of BM25, each divided by the best found, weighted by how far the best of each half
+// stands out of its list for this query. A half that finds twenty passages about equally good says
+// little about which is right, whatever the collection. Ranks are not used, because they throw the
+// distances away. Scores are at most 1, and below 0 only where the cosine is below that of
+// unrelated texts.
+void FuseScores(std::vector<SearchHit>* candidates, const FusionOptions& options = {});
 
 // Best first, ties by chunk id, at most `top_k`.
 void SortHits(size_t top_k, std::vector<SearchHit>* hits);

@@ -160,7 +160,9 @@ Status IngestRun::StartEmbedding(std::vector<index::ChunkRecord> records) {
   Part part;
   part.records = std::move(records);
   part.known = std::move(known);
-  part.fresh = std::async(std::launch::async, [this, missing = std::move(missing)] {
+  // Without texts to embed no thread is needed: it runs when its result is asked for.
+  const std::launch how = missing.empty() ? std::launch::deferred : std::launch::async;
+  part.fresh = std::async(how, [this, missing = std::move(missing)] {
     return input_.model->EmbedInputs(missing, context_);
   });
   parts_in_work_.push_back(std::move(part));

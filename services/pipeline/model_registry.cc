@@ -9,7 +9,7 @@ namespace {
 constexpr uint32_t kSpecialTokens = 2;  // [CLS] and [SEP]
 
 // One request to the worker; small enough that a query waits at most for a fraction of a second.
-constexpr size_t kTextsPerRequest = 32;
+constexpr size_t kTextsPerRequest = 64;
 
 }  // namespace
 

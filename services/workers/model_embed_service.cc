@@ -1,7 +1,11 @@
+#include <unistd.h>
+
+#include <cstdio>
 #include <utility>
 #include <vector>
 
 #include "ragstone/worker/v1/embedder.grpc.pb.h"
+#include "services/workers/exit_codes.h"
 #include "services/workers/model_rpc.h"
 #include "services/workers/model_services.h"
 
@@ -14,6 +18,14 @@ namespace worker = ::ragstone::worker::v1;
 // more threads than cores: a question must reach the embedder although documents wait.
 constexpr size_t kThreads = 32;
 constexpr size_t kCallsMax = 256;
+
+// A device that failed stays so for the life of the process; the parent starts another one and
+// repeats the call.
+[[noreturn]] void EndWorker(const Status& status) {
+  std::fprintf(stderr, "%s\n", status.message().c_str());
+  std::fflush(nullptr);
+  _exit(kDeviceFailedExit);
+}
 
 class EmbedderService final : public worker::Embedder::CallbackService {
  public:
@@ -43,7 +55,9 @@ class EmbedderService final : public worker::Embedder::CallbackService {
         texts.emplace_back(text.ids().begin(), text.ids().end());
       }
       ASSIGN_OR_RETURN(const llm::EmbedderInfo info, embedder_->Info(call));
-      ASSIGN_OR_RETURN(const std::vector<float> values, embedder_->Embed(texts, call));
+      const Result<std::vector<float>> embedded = embedder_->Embed(texts, call);
+      if (embedded.status().reason() == Reason::kWorkerUnavailable) EndWorker(embedded.status());
+      ASSIGN_OR_RETURN(const std::vector<float> values, embedded);
       MaybeCrashForTest();
       response->set_dimensions(info.dimensions);
       response->mutable_values()->Assign(values.begin(), values.end());

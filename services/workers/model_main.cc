@@ -15,7 +15,6 @@
 #include "llm/encoder/kernel_tiers.h"
 #ifdef RAGSTONE_WITH_CUDA
 #include "llm/encoder/cuda/cuda_gpu.h"
-#include "llm/encoder/gpu/gpu_check.h"
 #include "llm/encoder/gpu/gpu_embedder.h"
 #endif
 #include "llm/llama/cpu_features.h"
@@ -58,42 +57,15 @@ Result<std::unique_ptr<llm::Embedder>> LoadOnGpu(const ModelWorkerOptions& optio
   llm::gpu::GpuEmbedderOptions embedder;
   embedder.normalize = options.normalize;
   embedder.tokens_max = options.tokens_max;
-  ASSIGN_OR_RETURN(auto loaded, llm::gpu::GpuEmbedder::Create(model, std::move(gpu), embedder));
-  ASSIGN_OR_RETURN(const llm::Kernels* kernels, llm::ChooseKernels("float", llm::CompiledTier()));
-  RETURN_IF_ERROR(llm::gpu::CompareWithCpu(loaded.get(), std::move(model), *kernels));
+  ASSIGN_OR_RETURN(embedder.check, llm::ChooseKernels("float", llm::CompiledTier()));
+  ASSIGN_OR_RETURN(auto loaded,
+                   llm::gpu::GpuEmbedder::Create(std::move(model), std::move(gpu), embedder));
   return std::unique_ptr<llm::Embedder>(std::move(loaded));
 }
 #endif
 
-// Our own encoder computes what it knows, on the GPU if there is one, int8 and tiers by name on the
-// CPU; llama.cpp does the rest.
-Result<std::unique_ptr<llm::Embedder>> LoadEmbedder(const ModelWorkerOptions& options) {
-  const bool ours =
-      options.encoder != "llama" &&
-      (options.pooling.empty() || options.pooling == "mean" || options.pooling == "cls");
-  if (!ours) {
-    if (options.encoder == "float" || options.encoder == "llama") return LoadWithLlama(options);
-    return InvalidArgument(Reason::kModelUnsupported,
-                           "'" + options.encoder +
-                               "' is computed with pooling mean or cls only; import the model "
-                               "without --int8");
-  }
-  Result<std::unique_ptr<llm::BertModel>> model = llm::BertModel::Load(options.model);
-  if (!model.ok()) {
-    const bool other_engine = model.status().reason() == Reason::kModelUnsupported;
-    if (!other_engine || options.encoder != "float") return model.status();
-    return LoadWithLlama(options);
-  }
-  if (options.pooling == "mean") (*model)->config.pooling = llm::Pooling::kMean;
-  if (options.pooling == "cls") (*model)->config.pooling = llm::Pooling::kCls;
-  if (options.gpu_layers != 0 && options.encoder == "float") {
-#ifdef RAGSTONE_WITH_CUDA
-    Result<std::unique_ptr<llm::Embedder>> on_gpu = LoadOnGpu(options, std::move(*model));
-    if (on_gpu.ok() || on_gpu.status().reason() == Reason::kModelCorrupt) return on_gpu;
-    std::fprintf(stderr, "%s; llama.cpp computes embeddings\n", on_gpu.status().message().c_str());
-#endif
-    return LoadWithLlama(options);
-  }
+Result<std::unique_ptr<llm::Embedder>> LoadOnCpu(const ModelWorkerOptions& options,
+                                                 std::shared_ptr<const llm::BertModel> model) {
   ASSIGN_OR_RETURN(const llm::Kernels* kernels,
                    llm::ChooseKernels(options.encoder, llm::CompiledTier()));
   llm::EncoderEmbedderOptions embedder;
@@ -101,9 +73,49 @@ Result<std::unique_ptr<llm::Embedder>> LoadEmbedder(const ModelWorkerOptions& op
   embedder.tokens_max = options.tokens_max;
   embedder.threads = options.threads;
   embedder.packed_dir = std::filesystem::path(options.model).parent_path() / "packed";
-  ASSIGN_OR_RETURN(auto loaded,
-                   llm::EncoderEmbedder::Create(std::move(*model), *kernels, embedder));
+  ASSIGN_OR_RETURN(auto loaded, llm::EncoderEmbedder::Create(std::move(model), *kernels, embedder));
   return std::unique_ptr<llm::Embedder>(std::move(loaded));
+}
+
+// With our own encoder: on the GPU if there is one; int8 and tiers by name on the CPU. A GPU that
+// failed is not tried with llama.cpp, which would end the process over what is wrong with it.
+Result<std::unique_ptr<llm::Embedder>> LoadWithEncoder(const ModelWorkerOptions& options,
+                                                       std::unique_ptr<llm::BertModel> model) {
+  if (options.pooling == "mean") model->config.pooling = llm::Pooling::kMean;
+  if (options.pooling == "cls") model->config.pooling = llm::Pooling::kCls;
+  const std::shared_ptr<const llm::BertModel> shared = std::move(model);
+#ifdef RAGSTONE_WITH_CUDA
+  if (options.gpu_layers != 0 && options.encoder == "float") {
+    Result<std::unique_ptr<llm::Embedder>> on_gpu = LoadOnGpu(options, shared);
+    if (on_gpu.ok() || on_gpu.status().reason() == Reason::kModelCorrupt) return on_gpu;
+    std::fprintf(stderr, "%s; the CPU computes embeddings\n", on_gpu.status().message().c_str());
+  }
+#endif
+  return LoadOnCpu(options, shared);
+}
+
+// Our own encoder computes what it knows; llama.cpp does the rest, and what is on GPUs that only it
+// can use.
+Result<std::unique_ptr<llm::Embedder>> LoadEmbedder(const ModelWorkerOptions& options) {
+  const bool ours =
+      options.encoder != "llama" &&
+      (options.pooling.empty() || options.pooling == "mean" || options.pooling == "cls");
+  const bool any_engine = options.encoder == "float";
+#ifndef RAGSTONE_WITH_CUDA
+  if (options.gpu_layers != 0 && any_engine) return LoadWithLlama(options);
+#endif
+  if (!ours) {
+    if (any_engine || options.encoder == "llama") return LoadWithLlama(options);
+    return InvalidArgument(Reason::kModelUnsupported,
+                           "'" + options.encoder +
+                               "' is computed with pooling mean or cls only; import the model "
+                               "without --int8");
+  }
+  Result<std::unique_ptr<llm::BertModel>> model = llm::BertModel::Load(options.model);
+  if (model.ok()) return LoadWithEncoder(options, std::move(*model));
+  const bool other_engine = model.status().reason() == Reason::kModelUnsupported;
+  if (!other_engine || !any_engine) return model.status();
+  return LoadWithLlama(options);
 }
 
 Result<std::unique_ptr<grpc::Service>> NewService(const ModelWorkerOptions& options) {

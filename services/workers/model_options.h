@@ -16,8 +16,8 @@ struct ModelWorkerOptions {
   std::string model;   // GGUF file
   std::string pooling;
   // What computes embeddings: "float" (our encoder, on the GPU or with the best kernels of the CPU;
-  // llama.cpp for models that the encoder does not know and where the GPU fails it), "int8" or a
-  // tier by name (our encoder on the CPU, or an error), or "llama".
+  // llama.cpp for models that the encoder does not know), "int8" or a tier by name (our encoder on
+  // the CPU, or an error), or "llama".
   std::string encoder = "float";
   bool normalize = true;
   uint32_t tokens_max = 0;

@@ -29,8 +29,11 @@ HEADERS = {
     "cstddef": "#pragma once\n",
 }
 KERNELS = (
-    "EmbedKernel<{type}>",
-    "NormKernel<{type}>",
+    "EmbedKernel<{type}, 0>",
+    "EmbedKernel<{type}, 6>",
+    "NormKernel<{type}, 0>",
+    "NormKernel<{type}, 6>",
+    "NormKernel<{type}, 16>",
     "GeluKernel<{type}>",
     "PoolKernel<{type}>",
     "PlainAttentionKernel<{type}, 32>",

@@ -36,24 +36,41 @@ struct alignas(16) SixteenBytes {
   uint32_t words[4];
 };
 
-// Copies rows [first, first + kTileKeys) of the text; rows beyond the text are zero, because
-// nothing, times what was left in memory, may not be a number.
+// What a thread copies of a tile: the loads are all begun before the first is stored, so that their
+// latencies overlap.
 template <typename T, int kHead>
-__device__ inline void LoadTile(const T* text, size_t stride, int first, int length,
-                                KeyTile<T, kHead>* tile) {
-  constexpr int kValues = 16 / sizeof(T);
-  constexpr int kParts = kHead / kValues;
-  for (int i = static_cast<int>(threadIdx.x); i < kTileKeys * kParts; i += kAttentionThreads) {
-    const int row = i / kParts;
-    const int at = i % kParts * kValues;
-    SixteenBytes part = {{0, 0, 0, 0}};
-    if (first + row < length) {
-      part = *reinterpret_cast<const SixteenBytes*>(text +
-                                                    static_cast<size_t>(first + row) * stride + at);
+class TileCopy {
+ public:
+  // From rows [first, first + kTileKeys) of a text. Rows beyond the text are its last one again:
+  // their weights are zero, and the values are numbers.
+  __device__ inline void Fetch(const T* text, size_t stride, int first, int length) {
+#pragma unroll
+    for (int i = 0; i < kParts; ++i) {
+      const int row = first + RowOf(i) < length ? first + RowOf(i) : length - 1;
+      parts_[i] = *reinterpret_cast<const SixteenBytes*>(text + static_cast<size_t>(row) * stride +
+                                                         AtOf(i));
     }
-    *reinterpret_cast<SixteenBytes*>(&tile->rows[row][at]) = part;
   }
-}
+  __device__ inline void Store(KeyTile<T, kHead>* tile) const {
+#pragma unroll
+    for (int i = 0; i < kParts; ++i) {
+      *reinterpret_cast<SixteenBytes*>(&tile->rows[RowOf(i)][AtOf(i)]) = parts_[i];
+    }
+  }
+
+ private:
+  static constexpr int kValues = 16 / sizeof(T);
+  static constexpr int kPartsOfRow = kHead / kValues;
+  static constexpr int kParts = kTileKeys * kPartsOfRow / kAttentionThreads;
+
+  __device__ static inline int Number(int i) {
+    return static_cast<int>(threadIdx.x) + i * kAttentionThreads;
+  }
+  __device__ static inline int RowOf(int i) { return Number(i) / kPartsOfRow; }
+  __device__ static inline int AtOf(int i) { return Number(i) % kPartsOfRow * kValues; }
+
+  SixteenBytes parts_[kParts];
+};
 
 // What a lane keeps of its warp's 16 query rows: those of `row` and row + 8 in the fragments'
 // layout, of which it has two columns of every eight.
@@ -90,7 +107,7 @@ __device__ inline void LoadQuery(const T* text, size_t stride, int row, int leng
   }
 }
 
-// scores (16 × kTileKeys) = query · keysᵀ; those of the first `keys` keys count.
+// scores (16 × kTileKeys) = query · keysᵀ; those of the first `count` keys count.
 template <typename T, int kHead>
 __device__ inline void Score(const QueryRows<kHead>& rows, const KeyTile<T, kHead>& keys, int count,
                              float (&scores)[kTileKeys / 8][4]) {
@@ -106,6 +123,10 @@ __device__ inline void Score(const QueryRows<kHead>& rows, const KeyTile<T, kHea
                                 *reinterpret_cast<const uint32_t*>(key + k * 16 + 8 + column)};
       MultiplyAdd(scores[n], rows.query[k], part, T{});
     }
+  }
+  if (count >= kTileKeys) return;
+#pragma unroll
+  for (int n = 0; n < kTileKeys / 8; ++n) {
     for (int i = 0; i < 4; ++i) {
       if (n * 8 + column + i % 2 >= count) scores[n][i] = kNegativeMax;
     }
@@ -124,7 +145,8 @@ __device__ inline void Exponentiate(QueryRows<kHead>* rows, float (&scores)[kTil
       max = fmaxf(max, fmaxf(scores[n][2 * half], scores[n][2 * half + 1]));
     }
     max = fmaxf(rows->max[half], MaxOfWarp(max, 4));
-    const float factor = exp2f((rows->max[half] - max) * scale);
+    const float factor = Exp2((rows->max[half] - max) * scale);
+    const float shift = -max * scale;
     rows->max[half] = max;
     rows->sum[half] *= factor;
 #pragma unroll
@@ -135,7 +157,7 @@ __device__ inline void Exponentiate(QueryRows<kHead>* rows, float (&scores)[kTil
 #pragma unroll
     for (int n = 0; n < kTileKeys / 8; ++n) {
       for (int i = 2 * half; i < 2 * half + 2; ++i) {
-        scores[n][i] = exp2f((scores[n][i] - max) * scale);
+        scores[n][i] = Exp2(fmaf(scores[n][i], scale, shift));
         rows->sum[half] += scores[n][i];
       }
     }
@@ -165,8 +187,11 @@ __device__ inline void AddValues(const float (&weights)[kTileKeys / 8][4],
   }
 }
 
+// With so many blocks of a multiprocessor asked for ptxas spills for no target; with three at heads
+// of 64 it does for sm_120.
 template <typename T, int kHead>
-__global__ void __launch_bounds__(kAttentionThreads) MatrixAttentionKernel(AttentionCall call) {
+__global__ void __launch_bounds__(kAttentionThreads, kHead == 32 ? 4 : 2)
+    MatrixAttentionKernel(AttentionCall call) {
   __shared__ KeyTile<T, kHead> keys;
   __shared__ KeyTile<T, kHead> values;
   if (static_cast<int>(blockIdx.x) >= call.sizes->tiles) return;
@@ -175,17 +200,24 @@ __global__ void __launch_bounds__(kAttentionThreads) MatrixAttentionKernel(Atten
   const T* text = static_cast<const T*>(call.qkv) + static_cast<size_t>(tile.begin) * 3 * hidden +
                   static_cast<size_t>(blockIdx.y) * kHead;
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
-  const int row = tile.first + static_cast<int>(threadIdx.x) / kWarp * kMatrixRows + lane / 4;
+  const int first_row = tile.first + static_cast<int>(threadIdx.x) / kWarp * kMatrixRows;
+  const int row = first_row + lane / 4;
   QueryRows<kHead> rows;
   LoadQuery(text, 3 * hidden, row, tile.length, &rows);
   for (int first = 0; first < tile.length; first += kTileKeys) {
-    LoadTile(text + hidden, 3 * hidden, first, tile.length, &keys);
-    LoadTile(text + 2 * hidden, 3 * hidden, first, tile.length, &values);
+    TileCopy<T, kHead> of_keys;
+    TileCopy<T, kHead> of_values;
+    of_keys.Fetch(text + hidden, 3 * hidden, first, tile.length);
+    of_values.Fetch(text + 2 * hidden, 3 * hidden, first, tile.length);
+    of_keys.Store(&keys);
+    of_values.Store(&values);
     __syncthreads();
-    float scores[kTileKeys / 8][4];
-    Score(rows, keys, tile.length - first, scores);
-    Exponentiate(&rows, scores);
-    AddValues(scores, values, &rows);
+    if (first_row < tile.length) {  // the same for all lanes of a warp
+      float scores[kTileKeys / 8][4];
+      Score(rows, keys, tile.length - first, scores);
+      Exponentiate(&rows, scores);
+      AddValues(scores, values, &rows);
+    }
     __syncthreads();
   }
 #pragma unroll
@@ -263,13 +295,14 @@ __device__ inline void AttendTile(const FloatTile<kHeadMax>& keys,
     scores[key] = key < count ? sum : kNegativeMax;
     max = fmaxf(max, scores[key]);
   }
-  const float factor = exp2f((row->max - max) * scale);
+  const float factor = Exp2((row->max - max) * scale);
+  const float shift = -max * scale;
   row->max = max;
   row->sum *= factor;
   for (int i = 0; i < kHeadMax / kLanesOfRow; ++i) row->output[i] *= factor;
 #pragma unroll
   for (int key = 0; key < kPlainKeys; ++key) {
-    const float weight = exp2f((scores[key] - max) * scale);
+    const float weight = Exp2(fmaf(scores[key], scale, shift));
     row->sum += weight;
 #pragma unroll
     for (int i = 0; i < kPairs; ++i) {

@@ -68,7 +68,7 @@ Status CublasProducts::Choose(Plan* plan) const {
   }
   cublasLtMatmulPreferenceDestroy(preference);
   RETURN_IF_ERROR(ToStatus(status, "choose a kernel of a matrix product"));
-  if (found == 0) {
+  if (found == 0 || result.state != CUBLAS_STATUS_SUCCESS) {
     return Unavailable(Reason::kWorkerUnavailable,
                        "cuBLASLt has no kernel for a matrix product of the model on this GPU");
   }
@@ -88,7 +88,10 @@ Result<CublasProducts::Plan*> CublasProducts::PlanOf(const MultiplyCall& call) {
     status = cublasLtMatmulDescSetAttribute(made->product, attribute, &value, sizeof(value));
   };
   set(CUBLASLT_MATMUL_DESC_TRANSA, CUBLAS_OP_T);
-  if (call.bias != nullptr) set(CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
+  if (call.bias != nullptr) {
+    set(CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
+    set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, call.bias);  // its alignment counts for the choice
+  }
   const auto layout = [&](cublasLtMatrixLayout_t* made_layout, uint32_t rows, uint32_t columns) {
     if (status != CUBLAS_STATUS_SUCCESS) return;
     status = cublasLtMatrixLayoutCreate(made_layout, type, rows, columns, rows);

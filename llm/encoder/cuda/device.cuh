@@ -40,6 +40,19 @@ __device__ inline Pair Unpack(uint32_t bits, Bf16) {
   return {__uint_as_float(bits << 16), __uint_as_float(bits & 0xffff0000u)};
 }
 
+// What kernels never write, read past the cache of what they do.
+__device__ inline Pair LoadWeights(const float* at) {
+  const float2 both = __ldg(reinterpret_cast<const float2*>(at));
+  return {both.x, both.y};
+}
+
+// 2 to the power of x, in one instruction; tiny results are zero.
+__device__ inline float Exp2(float x) {
+  float power;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(power) : "f"(x));
+  return power;
+}
+
 __device__ inline float SumOfWarp(float value, int lanes = 32) {
   for (int offset = lanes / 2; offset > 0; offset /= 2) {
     value += __shfl_xor_sync(0xffffffffu, value, offset);

@@ -1,3 +1,5 @@
+#include <type_traits>
+
 #include "llm/encoder/cuda/device.cuh"
 #include "llm/encoder/cuda/launch.h"
 // The kernels need the names above.
@@ -27,6 +29,21 @@ cudaError_t WithType(Type type, F launch) {
       break;
   }
   return cudaGetLastError();
+}
+
+// Calls `launch` with the pairs of a lane, as a type, for the usual lengths of rows; else with 0.
+template <typename F>
+void WithPairs(uint32_t hidden, F launch) {
+  switch (hidden) {
+    case 384:
+      return launch(std::integral_constant<int, 384 / kPairStep>());
+    case 768:
+      return launch(std::integral_constant<int, 768 / kPairStep>());
+    case 1024:
+      return launch(std::integral_constant<int, 1024 / kPairStep>());
+    default:
+      return launch(std::integral_constant<int, 0>());
+  }
 }
 
 template <typename T>
@@ -61,7 +78,7 @@ bool LaunchMatrixAttention<float>(const AttentionCall&, dim3, cudaStream_t) {
 
 cudaError_t CompiledCapability(int* capability) {
   cudaFuncAttributes attributes{};
-  const cudaError_t error = cudaFuncGetAttributes(&attributes, EmbedKernel<float>);
+  const cudaError_t error = cudaFuncGetAttributes(&attributes, EmbedKernel<float, 0>);
   // The version of the source: compiled later for a newer GPU it still lacks that one's
   // instructions.
   *capability = attributes.ptxVersion;
@@ -71,14 +88,22 @@ cudaError_t CompiledCapability(int* capability) {
 cudaError_t LaunchEmbed(Type type, const EmbedCall& call, cudaStream_t stream) {
   return WithType(type, [&](auto zero) {
     using T = decltype(zero);
-    EmbedKernel<T><<<BlocksOfRows(call.bucket), kRowThreads, 0, stream>>>(call);
+    const auto launch = [&](auto pairs) {
+      EmbedKernel<T, decltype(pairs)::value>
+          <<<BlocksOfRows(call.bucket), kRowThreads, 0, stream>>>(call);
+    };
+    WithPairs(call.hidden, launch);
   });
 }
 
 cudaError_t LaunchNorm(Type type, const NormCall& call, cudaStream_t stream) {
   return WithType(type, [&](auto zero) {
     using T = decltype(zero);
-    NormKernel<T><<<BlocksOfRows(call.bucket), kRowThreads, 0, stream>>>(call);
+    const auto launch = [&](auto pairs) {
+      NormKernel<T, decltype(pairs)::value>
+          <<<BlocksOfRows(call.bucket), kRowThreads, 0, stream>>>(call);
+    };
+    WithPairs(call.hidden, launch);
   });
 }
 

@@ -11,7 +11,7 @@ constexpr int kRowsOfBlock = kRowThreads / kWarp;  // a warp has a row
 // A lane has pairs of values 64 apart: each load of a warp is one stretch of memory.
 constexpr int kPairStep = 2 * kWarp;
 constexpr int kPairsMax = static_cast<int>(kRowMax) / kPairStep;
-constexpr int kGeluThreads = 256;
+constexpr int kGeluThreads = 192;  // 8 values each: a row of MiniLM at once, one of BERT's in two
 constexpr int kPoolThreads = 256;
 constexpr int kPoolWarps = kPoolThreads / kWarp;
 
@@ -26,27 +26,35 @@ __device__ inline void StorePair(T* at, Pair pair) {
   *reinterpret_cast<uint32_t*>(at) = Pack(pair, T{});
 }
 
-// The values of a row that one lane has.
+// The values of a row that one lane has. `kPairs` is their number for rows of one length, which
+// lets all loads be begun before the first is used; 0 serves all lengths.
+template <int kPairs>
 struct RowPart {
-  Pair pairs[kPairsMax];
+  static constexpr int kSize = kPairs > 0 ? kPairs : kPairsMax;
+  __device__ static inline int Count(uint32_t hidden) {
+    return kPairs > 0 ? kPairs : static_cast<int>(hidden) / kPairStep;
+  }
+  Pair pairs[kSize];
 };
 
 // LayerNorm of the row that a warp holds. The variance is summed from differences to the mean: the
 // difference of two large sums would lose it.
-template <typename T>
-__device__ inline void NormalizeRow(RowPart* row, uint32_t hidden, const Norm& norm, T* output) {
+template <typename T, int kPairs>
+__device__ inline void NormalizeRow(RowPart<kPairs>* row, uint32_t hidden, const Norm& norm,
+                                    T* output) {
+  constexpr int kSize = RowPart<kPairs>::kSize;
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
-  const int count = static_cast<int>(hidden) / kPairStep;
+  const int count = RowPart<kPairs>::Count(hidden);
   const float scale = 1.0f / static_cast<float>(hidden);
   float sum = 0;
 #pragma unroll
-  for (int i = 0; i < kPairsMax; ++i) {
+  for (int i = 0; i < kSize; ++i) {
     if (i < count) sum += row->pairs[i].x + row->pairs[i].y;
   }
   const float mean = SumOfWarp(sum) * scale;
   float squares = 0;
 #pragma unroll
-  for (int i = 0; i < kPairsMax; ++i) {
+  for (int i = 0; i < kSize; ++i) {
     if (i >= count) continue;
     const float x = row->pairs[i].x - mean;
     const float y = row->pairs[i].y - mean;
@@ -54,11 +62,11 @@ __device__ inline void NormalizeRow(RowPart* row, uint32_t hidden, const Norm& n
   }
   const float factor = 1.0f / sqrtf(SumOfWarp(squares) * scale + norm.epsilon);
 #pragma unroll
-  for (int i = 0; i < kPairsMax; ++i) {
+  for (int i = 0; i < kSize; ++i) {
     if (i >= count) continue;
     const int at = i * kPairStep + lane * 2;
-    const Pair gamma = LoadPair(norm.gamma + at);
-    const Pair beta = LoadPair(norm.beta + at);
+    const Pair gamma = LoadWeights(norm.gamma + at);
+    const Pair beta = LoadWeights(norm.beta + at);
     StorePair(output + at, {(row->pairs[i].x - mean) * factor * gamma.x + beta.x,
                             (row->pairs[i].y - mean) * factor * gamma.y + beta.y});
   }
@@ -69,44 +77,44 @@ __device__ inline size_t RowOfWarp() {
   return static_cast<size_t>(blockIdx.x) * kRowsOfBlock + threadIdx.x / kWarp;
 }
 
-template <typename T>
+template <typename T, int kPairs>
 __global__ void __launch_bounds__(kRowThreads) EmbedKernel(EmbedCall call) {
   const size_t row = RowOfWarp();
   if (row >= static_cast<size_t>(call.sizes->tokens)) return;
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
-  const int count = static_cast<int>(call.hidden) / kPairStep;
+  const int count = RowPart<kPairs>::Count(call.hidden);
   const T* token =
       static_cast<const T*>(call.tokens) + static_cast<size_t>(call.ids[row]) * call.hidden;
   const float* position =
       call.positions + static_cast<size_t>(call.positions_of[row]) * call.hidden;
-  RowPart part;
+  RowPart<kPairs> part;
 #pragma unroll
-  for (int i = 0; i < kPairsMax; ++i) {
+  for (int i = 0; i < RowPart<kPairs>::kSize; ++i) {
     if (i >= count) continue;
     const int at = i * kPairStep + lane * 2;
     const Pair a = LoadPair(token + at);
-    const Pair b = LoadPair(position + at);
+    const Pair b = LoadWeights(position + at);
     part.pairs[i] = {a.x + b.x, a.y + b.y};
   }
   NormalizeRow(&part, call.hidden, call.norm, static_cast<T*>(call.output) + row * call.hidden);
 }
 
-template <typename T>
+template <typename T, int kPairs>
 __global__ void __launch_bounds__(kRowThreads) NormKernel(NormCall call) {
   const size_t row = RowOfWarp();
   if (row >= static_cast<size_t>(call.sizes->tokens)) return;
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
-  const int count = static_cast<int>(call.hidden) / kPairStep;
+  const int count = RowPart<kPairs>::Count(call.hidden);
   const T* input = static_cast<const T*>(call.input) + row * call.hidden;
   T* residual = static_cast<T*>(call.residual) + row * call.hidden;
-  RowPart part;
+  RowPart<kPairs> part;
 #pragma unroll
-  for (int i = 0; i < kPairsMax; ++i) {
+  for (int i = 0; i < RowPart<kPairs>::kSize; ++i) {
     if (i >= count) continue;
     const int at = i * kPairStep + lane * 2;
     const Pair a = LoadPair(input + at);
     const Pair b = LoadPair(static_cast<const T*>(residual) + at);
-    const Pair c = LoadPair(call.bias + at);
+    const Pair c = LoadWeights(call.bias + at);
     part.pairs[i] = {a.x + b.x + c.x, a.y + b.y + c.y};
   }
   NormalizeRow(&part, call.hidden, call.norm, residual);
@@ -114,16 +122,29 @@ __global__ void __launch_bounds__(kRowThreads) NormKernel(NormCall call) {
 
 __device__ inline float GeluOf(float x) { return 0.5f * x * (1.0f + erff(x * 0.70710678f)); }
 
+// As many values as one load brings.
+template <typename T>
+struct alignas(16) Values {
+  static constexpr int kCount = 16 / sizeof(T);
+  T values[kCount];
+};
+
 // A block has a row.
 template <typename T>
 __global__ void __launch_bounds__(kGeluThreads) GeluKernel(GeluCall call) {
+  constexpr int kCount = Values<T>::kCount;
   const size_t row = blockIdx.x;
   if (row >= static_cast<size_t>(call.sizes->tokens)) return;
   T* x = static_cast<T*>(call.x) + row * call.size;
-  for (uint32_t at = 2 * threadIdx.x; at < call.size; at += 2 * kGeluThreads) {
-    const Pair value = LoadPair(static_cast<const T*>(x) + at);
-    const Pair bias = LoadPair(call.bias + at);
-    StorePair(x + at, {GeluOf(value.x + bias.x), GeluOf(value.y + bias.y)});
+  for (uint32_t at = kCount * threadIdx.x; at < call.size; at += kCount * kGeluThreads) {
+    Values<T> part = *reinterpret_cast<const Values<T>*>(x + at);
+#pragma unroll
+    for (int i = 0; i < kCount; i += 2) {
+      const Pair value = LoadPair(static_cast<const T*>(part.values) + i);
+      const Pair bias = LoadWeights(call.bias + at + i);
+      StorePair(part.values + i, {GeluOf(value.x + bias.x), GeluOf(value.y + bias.y)});
+    }
+    *reinterpret_cast<Values<T>*>(x + at) = part;
   }
 }
 
@@ -142,7 +163,7 @@ template <typename T>
 __device__ inline void SumRows(const T* x, int rows, uint32_t hidden, float* sums) {
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
   const int count = static_cast<int>(hidden) / kPairStep;
-  RowPart part = {};
+  RowPart<0> part = {};
   for (int row = static_cast<int>(threadIdx.x) / kWarp; row < rows; row += kPoolWarps) {
     const T* values = x + static_cast<size_t>(row) * hidden + lane * 2;
 #pragma unroll

@@ -12,8 +12,9 @@ namespace ragstone::llm::gpu {
 namespace {
 
 constexpr double kCosineMin = 0.999;
-// A single token, a part of a tile, more than a tile.
-constexpr size_t kLengths[] = {1, 9, 70};
+// A single token, a part of a tile, more than a tile, several tiles of keys.
+constexpr size_t kLengths[] = {1, 9, 70, 200};
+constexpr int kRounds = 3;
 
 // Ids all over the vocabulary.
 std::vector<std::vector<int32_t>> MadeUpTexts(uint32_t vocabulary, uint32_t tokens_max) {
@@ -43,27 +44,46 @@ double Cosine(const float* a, const float* b, size_t size) {
 
 }  // namespace
 
-Status CompareWithCpu(Embedder* embedder, std::shared_ptr<const BertModel> model,
-                      const Kernels& kernels) {
-  ASSIGN_OR_RETURN(const EmbedderInfo info, embedder->Info(CallContext()));
-  const std::vector<std::vector<int32_t>> texts = MadeUpTexts(info.vocabulary, info.tokens_max);
-  ASSIGN_OR_RETURN(const std::vector<float> vectors, embedder->Embed(texts, CallContext()));
+CpuReference::CpuReference(std::shared_ptr<const BertModel> model, const Kernels& kernels,
+                           uint32_t tokens_max)
+    : texts_(MadeUpTexts(model->config.vocabulary, tokens_max)) {
+  const uint32_t dimensions = model->config.hidden;
   const Encoder encoder(std::move(model), kernels);
   Encoder::Workspace workspace(encoder,
                                *std::max_element(std::begin(kLengths), std::end(kLengths)));
-  double least = 1;
-  for (size_t t = 0; t < texts.size(); ++t) {
-    std::vector<float> expected(info.dimensions);
-    const std::span<const int32_t> text(texts[t]);
-    encoder.Encode({&text, 1}, &workspace, expected.data());
-    least = std::min(
-        least, Cosine(expected.data(), vectors.data() + t * info.dimensions, info.dimensions));
+  for (const std::vector<int32_t>& text : texts_) {
+    const std::span<const int32_t> ids(text);
+    vectors_.emplace_back(dimensions);
+    encoder.Encode({&ids, 1}, &workspace, vectors_.back().data());
   }
-  if (least >= kCosineMin) return OkStatus();
-  return Unavailable(Reason::kWorkerUnavailable,
-                     info.device + " computes other vectors than the CPU: cosine " +
-                         std::to_string(least) + ", at least " + std::to_string(kCosineMin) +
-                         " is asked for");
+}
+
+Status CpuReference::Compare(const EmbedQueue::Compute& compute, const SlotLimits& limits) const {
+  std::vector<std::span<const int32_t>> batch;
+  for (size_t tokens = 0; batch.size() < limits.texts;) {
+    const std::vector<int32_t>& text = texts_[batch.size() % texts_.size()];
+    tokens += text.size();
+    if (tokens > limits.tokens) break;
+    batch.emplace_back(text);
+  }
+  const size_t dimensions = vectors_[0].size();
+  std::vector<float> vectors(batch.size() * dimensions);
+  for (int round = 0; round < kRounds; ++round) {
+    std::fill(vectors.begin(), vectors.end(), 0.0f);
+    RETURN_IF_ERROR(compute(batch, vectors.data()));
+    for (size_t i = 0; i < batch.size(); ++i) {
+      const double cosine =
+          Cosine(vectors_[i % texts_.size()].data(), vectors.data() + i * dimensions, dimensions);
+      if (cosine >= kCosineMin) continue;  // false for vectors of zeros: theirs is no number
+      return Unavailable(Reason::kWorkerUnavailable,
+                         "the GPU computes other vectors than the CPU: cosine " +
+                             std::to_string(cosine) + " for a text of " +
+                             std::to_string(batch[i].size()) + " tokens among " +
+                             std::to_string(batch.size()) + ", at least " +
+                             std::to_string(kCosineMin) + " is asked for");
+    }
+  }
+  return OkStatus();
 }
 
 }  // namespace ragstone::llm::gpu

@@ -11,9 +11,10 @@ namespace {
 
 static_assert(kHiddenMax <= kRowMax);
 
-// Batches are computed as if they had the next of these sizes, so that few graphs serve all.
-constexpr uint32_t kBucketMin = 64;
-constexpr uint32_t kBucketStep = 1024;
+// Batches are computed as if they had the next of these sizes, so that few graphs serve all: eight
+// between powers of two, and whole tiles of a matrix product.
+constexpr uint32_t kBucketStepMin = 128;
+constexpr uint32_t kStepsOfPower = 8;
 
 uint32_t PowerOfTwo(uint32_t at_least) {
   uint32_t power = 1;
@@ -22,10 +23,8 @@ uint32_t PowerOfTwo(uint32_t at_least) {
 }
 
 Bucket BucketOf(uint32_t tokens, uint32_t tiles) {
-  const uint32_t rounded = tokens <= kBucketStep
-                               ? std::max(kBucketMin, PowerOfTwo(tokens))
-                               : (tokens + kBucketStep - 1) / kBucketStep * kBucketStep;
-  return {rounded, PowerOfTwo(tiles)};
+  const uint32_t step = std::max(kBucketStepMin, PowerOfTwo(tokens) / 2 / kStepsOfPower);
+  return {(tokens + step - 1) / step * step, PowerOfTwo(tiles)};
 }
 
 }  // namespace
@@ -161,15 +160,28 @@ Status GpuEncoder::Enqueue(const Bucket& bucket, Slot* slot) const {
 
 // The first batch of a bucket is queued call by call, the second is recorded.
 Status GpuEncoder::Run(const Bucket& bucket, Slot* slot) const {
-  const auto [found, first] = slot->graphs_.try_emplace({bucket.tokens, bucket.tiles});
-  if (first) return Enqueue(bucket, slot);
+  const Slot::Key key(bucket.tokens, bucket.tiles);
+  const auto found = slot->graphs_.find(key);
+  if (found == slot->graphs_.end()) {
+    RETURN_IF_ERROR(Enqueue(bucket, slot));
+    slot->graphs_.emplace(key, nullptr);
+    return OkStatus();
+  }
   if (found->second == nullptr) {
     RETURN_IF_ERROR(slot->queue_->BeginRecording());
     const Status queued = Enqueue(bucket, slot);
-    ASSIGN_OR_RETURN(found->second, slot->queue_->EndRecording());
+    Result<std::unique_ptr<Graph>> graph = slot->queue_->EndRecording();  // ends it in any case
     RETURN_IF_ERROR(queued);
+    ASSIGN_OR_RETURN(found->second, std::move(graph));
   }
   return slot->queue_->Launch(*found->second);
+}
+
+Status GpuEncoder::Compute(const Bucket& bucket, size_t vector_bytes, Slot* slot) const {
+  RETURN_IF_ERROR(
+      slot->queue_->CopyIn(slot->input_.get(), slot->host_input_.get(), slot->input_bytes_));
+  RETURN_IF_ERROR(Run(bucket, slot));
+  return slot->queue_->CopyOut(slot->host_vectors_.get(), slot->vectors_.get(), vector_bytes);
 }
 
 Status GpuEncoder::Encode(std::span<const std::span<const int32_t>> texts, Slot* slot,
@@ -179,12 +191,11 @@ Status GpuEncoder::Encode(std::span<const std::span<const int32_t>> texts, Slot*
   for (const std::span<const int32_t> text : texts) tokens += text.size();
   CHECK(tokens <= slot->limits_.tokens && texts.size() <= slot->limits_.texts);
   const Bucket bucket = Slot::Input(slot->host_input_.get(), slot->limits_).Fill(texts);
-  RETURN_IF_ERROR(
-      slot->queue_->CopyIn(slot->input_.get(), slot->host_input_.get(), slot->input_bytes_));
-  RETURN_IF_ERROR(Run(bucket, slot));
   const size_t bytes = texts.size() * config_.hidden * sizeof(float);
-  RETURN_IF_ERROR(slot->queue_->CopyOut(slot->host_vectors_.get(), slot->vectors_.get(), bytes));
-  RETURN_IF_ERROR(slot->queue_->Wait());
+  const Status queued = Compute(bucket, bytes, slot);
+  const Status done = slot->queue_->Wait();  // after an error too: the GPU may still read the batch
+  RETURN_IF_ERROR(queued);
+  RETURN_IF_ERROR(done);
   std::memcpy(vectors, slot->host_vectors_.get(), bytes);
   return OkStatus();
 }

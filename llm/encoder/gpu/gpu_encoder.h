@@ -71,6 +71,7 @@ class GpuEncoder {
   Status Enqueue(const Bucket& bucket, Slot* slot) const;
   Status EnqueueLayer(const Layer& layer, const Bucket& bucket, Slot* slot) const;
   Status Run(const Bucket& bucket, Slot* slot) const;
+  Status Compute(const Bucket& bucket, size_t vector_bytes, Slot* slot) const;
 
   const BertConfig config_;
   Gpu* const gpu_;

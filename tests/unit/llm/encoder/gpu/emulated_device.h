@@ -92,6 +92,9 @@ Pair Unpack(uint32_t bits, T type) {
           FloatOf(static_cast<uint16_t>(bits >> 16), type)};
 }
 
+inline Pair LoadWeights(const float* at) { return *reinterpret_cast<const Pair*>(at); }
+inline float Exp2(float x) { return std::exp2(x); }
+
 float SumOfWarp(float value, int lanes = 32);
 float MaxOfWarp(float value, int lanes);
 

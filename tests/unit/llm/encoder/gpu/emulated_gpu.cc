@@ -4,6 +4,7 @@
 #include <cstring>
 #include <functional>
 #include <mutex>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -28,6 +29,15 @@ void WithType(Type type, F function) {
   if (type == Type::kF32) function(float());
   if (type == Type::kF16) function(F16());
   if (type == Type::kBf16) function(Bf16());
+}
+
+// As launch.cu chooses.
+template <typename F>
+void WithPairs(uint32_t hidden, F function) {
+  if (hidden == 384) return function(std::integral_constant<int, 384 / kPairStep>());
+  if (hidden == 768) return function(std::integral_constant<int, 768 / kPairStep>());
+  if (hidden == 1024) return function(std::integral_constant<int, 1024 / kPairStep>());
+  function(std::integral_constant<int, 0>());
 }
 
 float ToFloat(float value) { return value; }
@@ -107,12 +117,16 @@ class EmulatedQueue final : public Queue {
   }
   Status Embed(const EmbedCall& call) override {
     return DoTyped([call]<typename T>(T) {
-      emulated::Run(OfRows(call.bucket), [&] { EmbedKernel<T>(call); });
+      WithPairs(call.hidden, [&](auto pairs) {
+        emulated::Run(OfRows(call.bucket), [&] { EmbedKernel<T, decltype(pairs)::value>(call); });
+      });
     });
   }
   Status Normalize(const NormCall& call) override {
     return DoTyped([call]<typename T>(T) {
-      emulated::Run(OfRows(call.bucket), [&] { NormKernel<T>(call); });
+      WithPairs(call.hidden, [&](auto pairs) {
+        emulated::Run(OfRows(call.bucket), [&] { NormKernel<T, decltype(pairs)::value>(call); });
+      });
     });
   }
   Status Gelu(const GeluCall& call) override {
@@ -150,7 +164,7 @@ class EmulatedQueue final : public Queue {
 
  private:
   Status Do(Work work) {
-    if (gpu_->calls_left_-- <= 0) {
+    if (gpu_->calls_left_ <= 0 || gpu_->calls_left_-- <= 0) {
       return Unavailable(Reason::kWorkerUnavailable, "the emulated GPU was told to fail");
     }
     if (recording_ != nullptr) {

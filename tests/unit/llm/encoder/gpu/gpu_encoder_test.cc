@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
 #include <random>
 #include <thread>
@@ -175,16 +176,59 @@ TEST(GpuEmbedderTest, SaysWhatItRunsOn) {
 TEST(GpuEmbedderTest, AGpuThatComputesWhatTheCpuDoesPassesTheCheck) {
   const auto gpu = std::make_shared<EmulatedGpu>(Type::kF16, true);
   const std::shared_ptr<const BertModel> model = MakeTinyBert(Config(64, 2), 1);
-  const auto embedder = GpuEmbedder::Create(model, gpu, {});
-  ASSERT_TRUE(embedder.ok());
-  const Kernels& portable = **ChooseKernels("portable", "v2");
-  const Status status = CompareWithCpu(embedder->get(), model, portable);
-  EXPECT_TRUE(status.ok()) << status.ToString();
-  // As a card would that multiplies wrongly.
-  const std::shared_ptr<const BertModel> other = MakeTinyBert(Config(64, 2), 2);
-  const Status wrong = CompareWithCpu(embedder->get(), other, portable);
-  EXPECT_EQ(wrong.code(), StatusCode::kUnavailable);
-  EXPECT_NE(wrong.message().find("cosine"), std::string::npos) << wrong.message();
+  GpuEmbedderOptions options;
+  options.batch_tokens = 512;
+  options.check = *ChooseKernels("portable", "v2");
+  const auto embedder = GpuEmbedder::Create(model, gpu, options);
+  EXPECT_TRUE(embedder.ok()) << embedder.status().ToString();
+  EXPECT_EQ(gpu->graphs_launched(), 4 * 2);  // each slot's second and third round
+}
+
+TEST(GpuEmbedderTest, AGpuThatComputesSomethingElseIsRefused) {
+  const std::shared_ptr<const BertModel> model = MakeTinyBert(Config(64, 2), 1);
+  const CpuReference reference(model, **ChooseKernels("portable", "v2"), 512);
+  const SlotLimits limits{300, 8};
+  const Status zeros = reference.Compare(
+      [](EmbedQueue::Texts texts, float* vectors) {
+        std::fill_n(vectors, texts.size() * 64, 0.0f);
+        return OkStatus();
+      },
+      limits);
+  EXPECT_EQ(zeros.code(), StatusCode::kUnavailable);
+  int calls = 0;
+  const Status ones = reference.Compare(
+      [&calls](EmbedQueue::Texts texts, float* vectors) {
+        ++calls;
+        std::fill_n(vectors, texts.size() * 64, 1.0f);
+        return OkStatus();
+      },
+      limits);
+  EXPECT_EQ(ones.code(), StatusCode::kUnavailable);
+  EXPECT_NE(ones.message().find("cosine"), std::string::npos) << ones.message();
+  EXPECT_EQ(calls, 1);
+}
+
+TEST(GpuEncoderFaultTest, WorkThatFailedWhileItWasRecordedIsNotReplayed) {
+  const BertConfig config = Config(64, 2);
+  const std::shared_ptr<const BertModel> model = MakeTinyBert(config, 9);
+  EmulatedGpu gpu(Type::kF32, false);
+  const auto encoder = GpuEncoder::Create(model, &gpu, false);
+  ASSERT_TRUE(encoder.ok());
+  const auto slot = (*encoder)->NewSlot({256, 4}, Priority::kLow);
+  ASSERT_TRUE(slot.ok());
+  const Texts texts = RandomTexts(config, {40, 9, 70});
+  const std::vector<std::span<const int32_t>> spans(texts.begin(), texts.end());
+  std::vector<float> first(3 * 64);
+  ASSERT_TRUE((*encoder)->Encode(spans, slot->get(), first.data()).ok());
+  gpu.FailAfter(5);
+  std::vector<float> second(3 * 64);
+  EXPECT_FALSE((*encoder)->Encode(spans, slot->get(), second.data()).ok());
+  gpu.FailAfter(1 << 30);
+  for (int i = 0; i < 2; ++i) {
+    const Status status = (*encoder)->Encode(spans, slot->get(), second.data());
+    ASSERT_TRUE(status.ok()) << status.ToString();
+    EXPECT_EQ(first, second);
+  }
 }
 
 TEST(GpuEmbedderTest, AFaultOfTheDeviceIsUnavailable) {
