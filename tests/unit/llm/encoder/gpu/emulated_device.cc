@@ -28,7 +28,7 @@ enum class State : uint8_t { kRunnable, kAtBlockBarrier, kInExchange, kEnded };
 
 struct Fiber {
   ucontext_t context{};
-  std::unique_ptr<char[]> stack;
+  char* stack = nullptr;  // null in an independent launch
   Index index;
   State state = State::kRunnable;
   int exchanges = 0;
@@ -80,7 +80,7 @@ void FiberMain() {
 void Resume(Fiber* fiber) {
   g_block->running = fiber;
 #if defined(__SANITIZE_ADDRESS__)
-  __sanitizer_start_switch_fiber(&g_block->scheduler_fake_stack, fiber->stack.get(), kStackBytes);
+  __sanitizer_start_switch_fiber(&g_block->scheduler_fake_stack, fiber->stack, kStackBytes);
 #endif
   swapcontext(&g_block->scheduler, &fiber->context);
 #if defined(__SANITIZE_ADDRESS__)
@@ -105,18 +105,20 @@ void RunIndependently(uint32_t threads) {
   }
 }
 
+// Makes a fiber begin at the kernel.
+void Prepare(Fiber* fiber, uint32_t thread) {
+  fiber->index = {thread, 0};
+  fiber->state = State::kRunnable;
+  fiber->exchanges = 0;
+  getcontext(&fiber->context);
+  fiber->context.uc_stack.ss_sp = fiber->stack;
+  fiber->context.uc_stack.ss_size = kStackBytes;
+  fiber->context.uc_link = nullptr;
+  makecontext(&fiber->context, FiberMain, 0);
+}
+
 void RunBlock(uint32_t threads) {
-  for (uint32_t i = 0; i < threads; ++i) {
-    Fiber& fiber = g_block->fibers[i];
-    fiber.index = {i, 0};
-    fiber.state = State::kRunnable;
-    fiber.exchanges = 0;
-    getcontext(&fiber.context);
-    fiber.context.uc_stack.ss_sp = fiber.stack.get();
-    fiber.context.uc_stack.ss_size = kStackBytes;
-    fiber.context.uc_link = nullptr;
-    makecontext(&fiber.context, FiberMain, 0);
-  }
+  for (uint32_t i = 0; i < threads; ++i) Prepare(&g_block->fibers[i], i);
   while (true) {
     size_t ended = 0;
     bool moved = false;
@@ -139,13 +141,23 @@ void RunBlock(uint32_t threads) {
 
 }  // namespace
 
+namespace {
+
+// The stacks of one launch are those of the next: to map them anew would take most of the time.
+char* Stack(size_t thread) {
+  static std::vector<std::unique_ptr<char[]>> stacks;
+  while (stacks.size() <= thread) stacks.emplace_back(new char[kStackBytes]);  // not cleared
+  return stacks[thread].get();
+}
+
+}  // namespace
+
 void Run(const Launch& launch, const std::function<void()>& kernel) {
   if (launch.threads % kLanes != 0) Fail("a block has parts of a warp");
   Block block;
   block.fibers.resize(launch.threads);
-  for (Fiber& fiber : block.fibers) {
-    // Not cleared: most of a stack is never touched.
-    if (!launch.independent) fiber.stack.reset(new char[kStackBytes]);
+  for (size_t i = 0; !launch.independent && i < block.fibers.size(); ++i) {
+    block.fibers[i].stack = Stack(i);
   }
   block.words.resize(size_t{launch.threads} / kLanes * 2);
   block.kernel = &kernel;

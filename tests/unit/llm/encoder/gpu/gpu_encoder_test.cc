@@ -137,11 +137,11 @@ TEST_P(GpuEncoderTest, ManyCallersGetTheirOwnVectors) {
   const BertConfig config = Config(64, 2);
   const std::shared_ptr<const BertModel> model = MakeTinyBert(config, 11);
   GpuEmbedderOptions options;
-  options.batch_tokens = 512;
+  options.batch_tokens = 128;
   const auto created = GpuEmbedder::Create(model, gpu_, options);
   ASSERT_TRUE(created.ok()) << created.status().ToString();
   GpuEmbedder& embedder = **created;
-  const Texts texts = RandomTexts(config, {5, 80, 300, 17, 40, 1, 9, 120});
+  const Texts texts = RandomTexts(config, {5, 80, 140, 17, 40, 1, 9});
   std::vector<std::thread> callers;
   for (size_t c = 0; c < 2; ++c) {
     callers.emplace_back([&] {
