@@ -58,7 +58,10 @@
   X(kShuttingDown, 49, "SHUTTING_DOWN")                   \
   X(kIo, 50, "IO_ERROR")                                  \
   X(kInternal, 51, "INTERNAL")                            \
-  X(kRequestIdReused, 52, "REQUEST_ID_REUSED")
+  X(kRequestIdReused, 52, "REQUEST_ID_REUSED")            \
+  X(kVersionMismatch, 53, "VERSION_MISMATCH")             \
+  X(kHistoryGone, 54, "HISTORY_GONE")                     \
+  X(kFilterInvalid, 55, "FILTER_INVALID")
 
 namespace ragstone {
 

@@ -12,6 +12,7 @@
 #include "ragstone/v1/job.pb.h"
 #include "ragstone/v1/model.pb.h"
 #include "ragstone/v1/search.pb.h"
+#include "ragstone/v1/vector.pb.h"
 
 namespace ragstone::services {
 
@@ -23,6 +24,22 @@ using Writer = std::function<Status(const Message&)>;
 // gone.
 template <typename Message>
 using Reader = std::function<Result<std::optional<Message>>()>;
+
+#define RAGSTONE_VECTOR_UNARY_RPCS(X)      \
+  X(VectorService, CreateRecordCollection) \
+  X(VectorService, AlterRecordCollection)  \
+  X(VectorService, DropRecordCollection)   \
+  X(VectorService, GetRecordCollection)    \
+  X(VectorService, ListRecordCollections)  \
+  X(VectorService, UpsertRecords)          \
+  X(VectorService, GetRecords)             \
+  X(VectorService, DeleteRecords)          \
+  X(VectorService, UpdatePayload)          \
+  X(VectorService, ScrollRecords)          \
+  X(VectorService, CountRecords)           \
+  X(VectorService, SearchRecords)          \
+  X(VectorService, SearchRecordBatch)      \
+  X(VectorService, RecommendRecords)
 
 // Every RPC of ragstone.v1 as a plain function: no gRPC types, tested without a server. Handlers
 // may block. Thread-safe. What a method does and which errors it gives is said in the protos.
@@ -46,7 +63,8 @@ class Api {
   X(JobService, CancelJob)                   \
   X(ModelService, ListModels)                \
   X(ModelService, RemoveModel)               \
-  X(AdminService, GetStatus)
+  X(AdminService, GetStatus)                 \
+  RAGSTONE_VECTOR_UNARY_RPCS(X)
 
 #define RAGSTONE_DECLARE_UNARY(service, method)                                   \
   virtual Result<v1::method##Response> method(const v1::method##Request& request, \
@@ -65,6 +83,9 @@ class Api {
   virtual Status ImportModel(const v1::ImportModelRequest& request,
                              const Writer<v1::ImportModelResponse>& write,
                              const CallContext& context) = 0;
+  virtual Status UpsertRecordStream(const Reader<v1::UpsertRecordStreamRequest>& read,
+                                    const Writer<v1::UpsertRecordStreamResponse>& write,
+                                    const CallContext& context) = 0;
 };
 
 }  // namespace ragstone::services

@@ -27,9 +27,7 @@ void DeleteBatchRows(const CollectionInfo& info, ChunkId first, const BatchRecor
     batch->Delete(Family::kChunk, key);
     batch->Delete(Family::kVector, key);
   }
-  for (const std::string& term : record.terms) {
-    batch->Delete(Family::kPosting, PostingKey(info.id, term, first));
-  }
+  keywords::Segment::DeleteRun({info.id, 0}, first, batch);
   DeleteEmbeddings(info, first, record, batch);
 }
 
@@ -116,12 +114,15 @@ Result<bool> Cleaner::CleanVersion(const VersionKeyParts& parts) {
   CollectionInfo info;
   info.id = parts.collection;
   info.spec = collection.spec();
-  RETURN_IF_ERROR(RemoveVersion(info, key));
+  RETURN_IF_ERROR(RemoveVersion(info, key, &collection.keywords()));
   (*found)->Forget(parts.version);
+  // Its runs are removed, but rows that were merged stay until they are merged again.
+  if (record.published) collection.keywords().Died();
   return true;
 }
 
-Status Cleaner::RemoveVersion(const CollectionInfo& info, const std::string& prefix) {
+Status Cleaner::RemoveVersion(const CollectionInfo& info, const std::string& prefix,
+                              keywords::KeywordIndex* keywords) {
   Store& store = core_->store();
   const std::unique_ptr<StoreIterator> batches = store.NewIterator(Family::kBatch);
   for (batches->Seek(prefix); batches->ValidWithPrefix(prefix); batches->Next()) {
@@ -131,6 +132,7 @@ Status Cleaner::RemoveVersion(const CollectionInfo& info, const std::string& pre
     DeleteBatchRows(info, first, record, &batch);
     batch.Delete(Family::kBatch, batches->key());
     RETURN_IF_ERROR(store.Write(&batch, /*sync=*/false));
+    keywords->Removed(first);
   }
   RETURN_IF_ERROR(batches->status());
   StoreBatch batch(&store);
@@ -162,6 +164,8 @@ Result<size_t> Cleaner::CleanCollections() {
       ++waiting;
       continue;
     }
+    // A merge that still runs would write behind the removal.
+    if (collection != nullptr) collection->keywords().Drop();
     RETURN_IF_ERROR(RemoveCollection(info));
     core_->ForgetDropped(info.id);
   }

@@ -33,7 +33,8 @@ class Cleaner {
   // False if a reader may still see the version.
   Result<bool> CleanVersion(const VersionKeyParts& parts);
   // Removes the rows of the version with this key, and last its pending record.
-  Status RemoveVersion(const CollectionInfo& info, const std::string& version_key);
+  Status RemoveVersion(const CollectionInfo& info, const std::string& version_key,
+                       keywords::KeywordIndex* keywords);
   Status RemoveCollection(const CollectionInfo& info);
 
   Core* const core_;

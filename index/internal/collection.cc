@@ -56,11 +56,13 @@ void Collection::Publish(const Change& change) {
       if (it == current_.end()) continue;
       it->second->valid_to.store(change.sequence, std::memory_order_release);
       current_.erase(it);
+      last_retired_ = change.sequence;
     }
     if (change.added != nullptr) {
       change.added->valid_from.store(change.sequence, std::memory_order_release);
       current_[change.added->document] = change.added;
       versions_[change.added->version] = change.added;
+      AddRows(change.added);
     }
   }
   visible_ = change.sequence;
@@ -94,7 +96,96 @@ std::vector<VersionId> Collection::Visible(const std::vector<VersionId>& version
 
 void Collection::Forget(VersionId version) {
   MutexLock lock(&mutex_);
-  versions_.erase(version);
+  const auto it = versions_.find(version);
+  if (it == versions_.end()) return;
+  for (const ChunkRange& range : it->second->chunks) rows_.erase(range.first);
+  versions_.erase(it);
+}
+
+void Collection::AddRows(const std::shared_ptr<VersionState>& version) {
+  for (const ChunkRange& range : version->chunks) rows_[range.first] = {range.count, version};
+}
+
+template <typename Hides>
+std::vector<keywords::RowRange> Collection::RowsWhere(std::span<const keywords::RowRange> rows,
+                                                      const Hides& hides) const {
+  std::vector<keywords::RowRange> kept;
+  for (const keywords::RowRange& range : rows) {
+    const ChunkId end = range.first + range.count;
+    auto it = rows_.upper_bound(range.first);
+    if (it != rows_.begin()) --it;
+    for (; it != rows_.end() && it->first < end; ++it) {
+      const ChunkId first = std::max(it->first, range.first);
+      const ChunkId last = std::min(it->first + it->second.count, end);
+      if (first >= last || hides(*it->second.version)) continue;
+      if (!kept.empty() && kept.back().first + kept.back().count == first) {
+        kept.back().count += last - first;
+      } else {
+        kept.push_back({first, last - first});
+      }
+    }
+  }
+  return keywords::Subtract(rows, kept);
+}
+
+std::vector<keywords::RowRange> Collection::HiddenRows(std::span<const keywords::RowRange> rows,
+                                                       SequenceNumber sequence) const {
+  MutexLock lock(&mutex_);
+  return RowsWhere(rows, [&](const VersionState& state) { return !state.VisibleAt(sequence); });
+}
+
+std::vector<keywords::RowRange> Collection::DeadRows(
+    std::span<const keywords::RowRange> rows) const {
+  MutexLock lock(&mutex_);
+  const SequenceNumber oldest = pins_.empty() ? visible_ : std::min(visible_, *pins_.begin());
+  return RowsWhere(rows, [&](const VersionState& state) { return state.DeadAt(oldest); });
+}
+
+bool Collection::AllPublished(std::span<const keywords::RowRange> rows) const {
+  MutexLock lock(&mutex_);
+  return RowsWhere(rows, [](const VersionState& /*state*/) { return false; }).empty();
+}
+
+std::vector<keywords::RowRange> Collection::RowsOf(const std::vector<DocumentId>& documents,
+                                                   SequenceNumber sequence) const {
+  std::vector<ChunkRange> ranges;
+  {
+    MutexLock lock(&mutex_);
+    std::vector<DocumentId> replaced;  // since the sequence
+    for (const DocumentId document : documents) {
+      const auto it = current_.find(document);
+      if (it != current_.end() && it->second->VisibleAt(sequence)) {
+        ranges.insert(ranges.end(), it->second->chunks.begin(), it->second->chunks.end());
+      } else {
+        replaced.push_back(document);
+      }
+    }
+    for (auto it = versions_.begin(); it != versions_.end() && !replaced.empty(); ++it) {
+      if (!it->second->VisibleAt(sequence) ||
+          !std::binary_search(replaced.begin(), replaced.end(), it->second->document)) {
+        continue;
+      }
+      ranges.insert(ranges.end(), it->second->chunks.begin(), it->second->chunks.end());
+    }
+  }
+  std::sort(ranges.begin(), ranges.end(),
+            [](const ChunkRange& a, const ChunkRange& b) { return a.first < b.first; });
+  std::vector<keywords::RowRange> rows;
+  for (const ChunkRange& range : ranges) rows.push_back({range.first, range.count});
+  return rows;
+}
+
+DocumentId Collection::DocumentOf(ChunkId chunk) const {
+  MutexLock lock(&mutex_);
+  auto it = rows_.upper_bound(chunk);
+  if (it == rows_.begin()) return 0;
+  --it;
+  return chunk - it->first < it->second.count ? it->second.version->document : 0;
+}
+
+SequenceNumber Collection::last_retired() const {
+  MutexLock lock(&mutex_);
+  return last_retired_;
 }
 
 bool Collection::versions_loaded() const {
@@ -127,6 +218,7 @@ Status Collection::EnsureVersions(const Store& store) {
   MutexLock lock(&mutex_);
   versions_ = std::move(versions);
   current_ = std::move(current);
+  for (const auto& [version, state] : versions_) AddRows(state);
   versions_loaded_ = true;
   return OkStatus();
 }

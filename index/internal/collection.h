@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "base/mutex.h"
+#include "index/internal/keywords/keyword_index.h"
 #include "index/internal/records.h"
 #include "index/internal/segment.h"
 #include "index/internal/store.h"
@@ -79,10 +81,32 @@ class Collection {
   // After the version's rows were removed.
   void Forget(VersionId version);
 
+  // --- rows by chunk id; versions must be loaded
+  // Of these rows, in order, those that a reader at a pinned sequence must not see.
+  std::vector<keywords::RowRange> HiddenRows(std::span<const keywords::RowRange> rows,
+                                             SequenceNumber sequence) const;
+  // Of these rows, all published once, those that no reader can see any more.
+  std::vector<keywords::RowRange> DeadRows(std::span<const keywords::RowRange> rows) const;
+  // Whether all of these rows were published once and are not removed yet.
+  bool AllPublished(std::span<const keywords::RowRange> rows) const;
+  // The chunks of these documents that are seen at a pinned sequence, in order.
+  std::vector<keywords::RowRange> RowsOf(const std::vector<DocumentId>& documents,
+                                         SequenceNumber sequence) const;
+  // The document of a published chunk, 0 if there is none.
+  DocumentId DocumentOf(ChunkId chunk) const;
+  // When a version was last retired, 0: not since the versions were loaded.
+  SequenceNumber last_retired() const;
+
   // Read from the store what searches need, once. Call without a pin, before taking one.
   Status EnsureVersions(const Store& store);
   Status EnsureVectors(const Store& store, uint32_t hnsw_vectors_min);
   std::shared_ptr<VectorIndex> vectors() const;  // null: not loaded
+
+  // Keywords of the chunks. Set once, before the collection is shared.
+  void AttachKeywords(std::shared_ptr<keywords::KeywordIndex> index) {
+    keywords_ = std::move(index);
+  }
+  keywords::KeywordIndex& keywords() const { return *keywords_; }
 
   // Appends the vectors of a version that is to be published, invisible until then. Nothing if
   // vectors are not loaded. Under commit_mutex().
@@ -96,8 +120,19 @@ class Collection {
   int writers() const;
 
  private:
+  // Consecutive chunks of one version.
+  struct Rows {
+    uint32_t count = 0;
+    std::shared_ptr<VersionState> version;
+  };
+
   void Unpin(SequenceNumber sequence) const;
   bool versions_loaded() const;
+  void AddRows(const std::shared_ptr<VersionState>& version) REQUIRES(mutex_);
+  // Of these rows those of no published version, or of one that `hides` says true of.
+  template <typename Hides>
+  std::vector<keywords::RowRange> RowsWhere(std::span<const keywords::RowRange> rows,
+                                            const Hides& hides) const REQUIRES(mutex_);
 
   const CollectionInfo info_;
   mutable Mutex commit_mutex_;
@@ -110,7 +145,10 @@ class Collection {
   bool versions_loaded_ GUARDED_BY(mutex_) = false;
   std::unordered_map<VersionId, std::shared_ptr<VersionState>> versions_ GUARDED_BY(mutex_);
   std::unordered_map<DocumentId, std::shared_ptr<VersionState>> current_ GUARDED_BY(mutex_);
+  std::map<ChunkId, Rows> rows_ GUARDED_BY(mutex_);  // of versions_, by the first chunk
+  SequenceNumber last_retired_ GUARDED_BY(mutex_) = 0;
   std::shared_ptr<VectorIndex> vectors_ GUARDED_BY(mutex_);
+  std::shared_ptr<keywords::KeywordIndex> keywords_;
 };
 
 }  // namespace ragstone::index

@@ -30,6 +30,8 @@ Result<std::unique_ptr<Core>> Core::Open(const DatabaseOptions& options, const C
   ASSIGN_OR_RETURN(core->chunk_ids_, IdAllocator::Open(store, "counter/chunk", 16384));
   ASSIGN_OR_RETURN(core->version_ids_, IdAllocator::Open(store, "counter/version", 64));
   ASSIGN_OR_RETURN(core->sequences_, IdAllocator::Open(store, "counter/sequence", 1024));
+  ASSIGN_OR_RETURN(core->keyword_segment_ids_,
+                   IdAllocator::Open(store, "counter/keyword-segment", 64));
   RETURN_IF_ERROR(core->LoadCollections());
   return core;
 }
@@ -75,6 +77,10 @@ std::vector<std::shared_ptr<Collection>> Core::List(std::string_view after, size
 std::vector<std::shared_ptr<Collection>> Core::All() const { return List("", SIZE_MAX); }
 
 void Core::Add(std::shared_ptr<Collection> collection) {
+  const keywords::Shared shared{store_.get(), keyword_segment_ids_.get(), keyword_cache_.get(),
+                                &keyword_work_};
+  collection->AttachKeywords(std::make_shared<keywords::KeywordIndex>(
+      shared, keywords::IndexName{collection->id(), 0}, keywords::Language()));
   MutexLock lock(&mutex_);
   by_name_[collection->spec().name] = collection;
   by_id_[collection->id()] = std::move(collection);

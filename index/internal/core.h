@@ -30,6 +30,9 @@ class Core {
   IdAllocator& chunk_ids() { return *chunk_ids_; }
   IdAllocator& version_ids() { return *version_ids_; }
   IdAllocator& sequences() { return *sequences_; }
+  // Told when keywords may have to be merged.
+  keywords::WorkSignal& keyword_work() { return keyword_work_; }
+  const keywords::ListCache& keyword_cache() const { return *keyword_cache_; }
 
   // NOT_FOUND (COLLECTION_NOT_FOUND).
   Result<std::shared_ptr<Collection>> Find(CollectionId id) const;
@@ -50,7 +53,10 @@ class Core {
   bool IsOpenVersion(VersionId version) const;
 
  private:
-  Core(const DatabaseOptions& options, const Clock* clock) : options_(options), clock_(clock) {}
+  Core(const DatabaseOptions& options, const Clock* clock)
+      : options_(options),
+        clock_(clock),
+        keyword_cache_(std::make_unique<keywords::ListCache>(options.memory_bytes / 8)) {}
   Status LoadCollections();
 
   const DatabaseOptions options_;
@@ -61,6 +67,9 @@ class Core {
   std::unique_ptr<IdAllocator> chunk_ids_;
   std::unique_ptr<IdAllocator> version_ids_;
   std::unique_ptr<IdAllocator> sequences_;
+  std::unique_ptr<IdAllocator> keyword_segment_ids_;
+  const std::unique_ptr<keywords::ListCache> keyword_cache_;
+  keywords::WorkSignal keyword_work_;
   mutable Mutex mutex_;
   std::map<std::string, std::shared_ptr<Collection>, std::less<>> by_name_ GUARDED_BY(mutex_);
   std::unordered_map<CollectionId, std::shared_ptr<Collection>> by_id_ GUARDED_BY(mutex_);

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "index/internal/database_impl.h"
+#include "index/internal/records_db/record_keys.h"
 
 namespace ragstone::index {
 namespace {
@@ -35,7 +36,9 @@ Result<CollectionInfo> DatabaseImpl::CreateCollection(const CollectionSpec& spec
   RETURN_IF_ERROR(CheckSpec(spec));
   // Held over the write: two creations of one name must not both find it free.
   MutexLock lock(&collections_mutex_);
-  if (core_->FindByName(spec.name).ok()) {
+  ASSIGN_OR_RETURN(const std::optional<std::string> records,
+                   core_->store().Get(Family::kMeta, records::NameKey(spec.name)));
+  if (records.has_value() || core_->FindByName(spec.name).ok()) {
     return Status(StatusCode::kAlreadyExists, Reason::kCollectionExists,
                   "the collection \"" + spec.name + "\" exists; use it or delete it first");
   }

@@ -5,6 +5,7 @@
 
 #include "index/internal/cleaner.h"
 #include "index/internal/core.h"
+#include "index/internal/keyword_merger.h"
 #include "index/internal/maintainer.h"
 #include "index/internal/searcher.h"
 
@@ -60,6 +61,8 @@ class DatabaseImpl : public Database {
   // For tests: what is on disk.
   Core& core() { return *core_; }
   Cleaner& cleaner() { return *cleaner_; }
+  // Held while a collection of any kind gets its name.
+  Mutex& collections_mutex() { return collections_mutex_; }
 
  private:
   // NOT_FOUND (DOCUMENT_NOT_FOUND).
@@ -72,6 +75,7 @@ class DatabaseImpl : public Database {
   const std::unique_ptr<Core> core_;
   const std::unique_ptr<Cleaner> cleaner_;
   const std::unique_ptr<Maintainer> maintainer_;
+  const std::unique_ptr<KeywordMerger> keyword_merger_;
   const std::unique_ptr<Searcher> searcher_;
   Mutex collections_mutex_;  // one creation or deletion at a time
 };

@@ -21,9 +21,11 @@ DatabaseImpl::DatabaseImpl(std::unique_ptr<Core> core)
     : core_(std::move(core)),
       cleaner_(std::make_unique<Cleaner>(core_.get())),
       maintainer_(std::make_unique<Maintainer>(core_.get())),
+      keyword_merger_(std::make_unique<KeywordMerger>(core_.get())),
       searcher_(std::make_unique<Searcher>(core_.get(), maintainer_.get())) {}
 
 DatabaseImpl::~DatabaseImpl() {
+  keyword_merger_->Stop();
   maintainer_->Stop();
   cleaner_->Stop();
 }
@@ -34,6 +36,7 @@ Status DatabaseImpl::Start() {
   static_cast<void>(cleaner_->CleanVersions());
   cleaner_->Start();
   maintainer_->Start();
+  keyword_merger_->Start();
   return OkStatus();
 }
 
@@ -94,11 +97,13 @@ std::vector<std::pair<std::string, uint64_t>> DatabaseImpl::Counters() const {
   uint64_t loaded = 0;
   uint64_t segment_rows = 0;
   uint64_t segment_bytes = 0;
+  uint64_t keyword_segments = 0;
   for (const std::shared_ptr<Collection>& collection : core_->All()) {
     const CollectionStats stats = collection->stats();
     ++collections;
     documents += stats.documents;
     chunks += stats.chunks;
+    keyword_segments += collection->keywords().segments();
     const std::shared_ptr<VectorIndex> vectors = collection->vectors();
     if (vectors == nullptr) continue;
     ++loaded;
@@ -121,7 +126,10 @@ std::vector<std::pair<std::string, uint64_t>> DatabaseImpl::Counters() const {
       {"disk_bytes", disk_bytes},
       {"pending_versions", core_->store().Property(Family::kPending, "rocksdb.estimate-num-keys")},
       {"cleaner_failures", cleaner_->failures()},
-      {"maintainer_failures", maintainer_->failures()}};
+      {"maintainer_failures", maintainer_->failures()},
+      {"keyword_cache_bytes", core_->keyword_cache().bytes()},
+      {"keyword_segments", keyword_segments},
+      {"keyword_merger_failures", keyword_merger_->failures()}};
 }
 
 }  // namespace ragstone::index

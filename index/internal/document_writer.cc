@@ -1,9 +1,9 @@
 #include "index/internal/document_writer.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
-#include "index/internal/keyword.h"
 #include "index/internal/publisher.h"
 
 namespace ragstone::index {
@@ -112,7 +112,7 @@ Status StoredDocumentWriter::AddBatch(std::span<const ChunkRecord> chunks, const
   ASSIGN_OR_RETURN(const ChunkId first, core_->chunk_ids().Take(chunks.size()));
   StoreBatch batch(&core_->store());
   MarkPending(&batch);
-  PostingBuilder postings(owner_);
+  keywords::RunBuilder run = collection_->keywords().NewRun();
   BatchRecord record;
   record.count = static_cast<uint32_t>(chunks.size());
   uint64_t words = 0;
@@ -129,16 +129,14 @@ Status StoredDocumentWriter::AddBatch(std::span<const ChunkRecord> chunks, const
                            chunk.id),
               EncodeOwner(owner_));
     record.hashes.push_back(chunk.embedded);
-    ASSIGN_OR_RETURN(const uint32_t length, postings.Add(chunk.id, chunk.heading, chunk.text));
+    const std::array<std::string_view, 2> texts = {chunk.heading, chunk.text};
+    ASSIGN_OR_RETURN(const uint32_t length, run.Add(chunk.id, texts));
     words += length;
   }
-  for (const auto& [term, block] : postings.blocks()) {
-    batch.Put(Family::kPosting, PostingKey(collection_->id(), term, first), EncodePostings(block));
-    record.terms.push_back(term);
-  }
-  std::sort(record.terms.begin(), record.terms.end());
+  collection_->keywords().Put(run, &batch);
   batch.Put(Family::kBatch, BatchKey(key_, first), EncodeBatch(record));
   RETURN_IF_ERROR(WriteRows(&batch));
+  collection_->keywords().Added(run);
   words_ += words;
   chunks_ += record.count;
   if (!ranges_.empty() && ranges_.back().first + ranges_.back().count == first) {
@@ -207,6 +205,7 @@ Result<DocumentInfo> StoredDocumentWriter::Commit(const DocumentInfo& info, Batc
   DocumentRecord record;
   RETURN_IF_ERROR(PublishRecord(info, also, &record));
   committed_ = true;
+  collection_->keywords().Published();
   background_.cleaner->Wake();
   background_.maintainer->Wake();
   return record.info;

@@ -51,19 +51,6 @@ std::string ChunkKey(CollectionId collection, ChunkId chunk) {
   return DocumentKey(collection, chunk);
 }
 
-std::string PostingPrefix(CollectionId collection, std::string_view term) {
-  std::string key = CollectionKey(collection);
-  key.append(term);
-  key.push_back('\0');  // no term holds one, so no term's keys mix with a longer term's
-  return key;
-}
-
-std::string PostingKey(CollectionId collection, std::string_view term, ChunkId first) {
-  std::string key = PostingPrefix(collection, term);
-  Encoder(&key).U64(first);
-  return key;
-}
-
 std::string EmbeddingPrefix(std::string_view fingerprint, const Sha256Digest& hash) {
   std::string key(Sha256Of(fingerprint).View().substr(0, 16));
   key.append(hash.View());

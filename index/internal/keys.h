@@ -20,8 +20,6 @@ std::string VersionKey(CollectionId collection, DocumentId document, VersionId v
 std::string PageKey(std::string_view version_key, uint32_t page);
 std::string BatchKey(std::string_view version_key, ChunkId first);
 std::string ChunkKey(CollectionId collection, ChunkId chunk);
-std::string PostingPrefix(CollectionId collection, std::string_view term);
-std::string PostingKey(CollectionId collection, std::string_view term, ChunkId first);
 std::string EmbeddingPrefix(std::string_view fingerprint, const Sha256Digest& hash);
 std::string EmbeddingKey(std::string_view prefix, CollectionId collection, ChunkId chunk);
 

@@ -8,28 +8,47 @@
 
 #include "base/call_context.h"
 #include "index/internal/collection.h"
-#include "index/internal/records.h"
 #include "index/internal/segment.h"
 #include "index/internal/store.h"
 
+// Keyword search over the chunks of a collection: index/internal/keywords with document versions.
 namespace ragstone::index {
 
-// BM25's constants and formulas.
-inline constexpr double kBm25K1 = 1.2;
-inline constexpr double kBm25B = 0.75;
-double Bm25Idf(uint64_t chunks, uint64_t chunks_with_term);
-
-// Makes the posting blocks of one batch of chunks.
-class PostingBuilder {
+// The chunks of a collection as a reader at a pinned sequence sees them. Versions must be loaded.
+class ChunkView : public keywords::RowView {
  public:
-  explicit PostingBuilder(RowOwner owner) : owner_(owner) {}
-  // In ascending order of ids. Returns the chunk's length in words.
-  Result<uint32_t> Add(ChunkId chunk, std::string_view heading, std::string_view text);
-  const std::unordered_map<std::string, PostingBlock>& blocks() const { return blocks_; }
+  ChunkView(const Collection* collection, SequenceNumber sequence)
+      : collection_(collection), sequence_(sequence) {
+    // If something was retired since, other readers see other rows.
+    const SequenceNumber retired = collection->last_retired();
+    epoch_ = retired <= sequence ? retired + 1 : 0;
+  }
+  std::vector<keywords::RowRange> Hidden(std::span<const keywords::RowRange> rows) const override {
+    return collection_->HiddenRows(rows, sequence_);
+  }
+  uint64_t position() const override { return sequence_; }
+  uint64_t epoch() const override { return epoch_; }
 
  private:
-  const RowOwner owner_;
-  std::unordered_map<std::string, PostingBlock> blocks_;
+  const Collection* const collection_;
+  const SequenceNumber sequence_;
+  uint64_t epoch_ = 0;
+};
+
+// Tells the merging of a collection's keywords which chunks there are. Versions must be loaded.
+class ChunkKeeper : public keywords::RowKeeper {
+ public:
+  explicit ChunkKeeper(const Collection* collection) : collection_(collection) {}
+  Result<std::unique_ptr<keywords::RowView>> Now() const override;
+  std::vector<keywords::RowRange> Dead(std::span<const keywords::RowRange> rows) const override {
+    return collection_->DeadRows(rows);
+  }
+  bool Settled(std::span<const keywords::RowRange> rows) const override {
+    return collection_->AllPublished(rows);
+  }
+
+ private:
+  const Collection* const collection_;
 };
 
 struct KeywordRequest {

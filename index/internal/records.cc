@@ -199,8 +199,6 @@ std::string EncodeBatch(const BatchRecord& record) {
   out.Varint(record.count);
   out.Varint(record.hashes.size());
   for (const Sha256Digest& hash : record.hashes) EncodeDigest(hash, &out);
-  out.Varint(record.terms.size());
-  for (const std::string& term : record.terms) out.String(term);
   return bytes;
 }
 
@@ -210,8 +208,6 @@ Result<BatchRecord> DecodeBatch(std::string_view bytes) {
   record.count = in.Varint32();
   record.hashes.resize(in.Count(32));
   for (Sha256Digest& hash : record.hashes) hash = DecodeDigest(&in);
-  record.terms.resize(in.Count(1));
-  for (std::string& term : record.terms) term = in.String();
   if (!in.done()) return Corrupt("chunk batch");
   return record;
 }
@@ -428,50 +424,6 @@ Result<uint64_t> DecodeNumber(std::string_view bytes) {
   const uint64_t value = in.U64();
   if (!in.done()) return Corrupt("counter");
   return value;
-}
-
-std::string EncodePostings(const PostingBlock& block) {
-  std::string bytes = EncodeOwner(block.owner);
-  Encoder out(&bytes);
-  out.Varint(block.postings.size());
-  out.Varint(block.frequency_max);
-  out.Varint(block.length_min);
-  ChunkId previous = 0;
-  for (const Posting& posting : block.postings) {
-    out.Varint(posting.chunk - previous);
-    out.Varint(posting.frequency);
-    out.Varint(posting.length);
-    previous = posting.chunk;
-  }
-  return bytes;
-}
-
-Result<PostingHeader> DecodePostingHeader(std::string_view bytes) {
-  Decoder in = Open(bytes);
-  PostingHeader header;
-  header.owner.document = in.U64();
-  header.owner.version = in.U64();
-  header.count = in.Varint32();
-  header.frequency_max = in.Varint32();
-  header.length_min = in.Varint32();
-  header.entries = in.Bytes(in.remaining());
-  if (!in.ok() || header.count > header.entries.size() / 3) return Corrupt("posting block");
-  return header;
-}
-
-Status AppendPostings(const PostingHeader& header, std::vector<Posting>* out) {
-  Decoder in(header.entries);
-  ChunkId chunk = 0;
-  for (uint32_t i = 0; i < header.count; ++i) {
-    chunk += in.Varint();
-    Posting posting;
-    posting.chunk = chunk;
-    posting.frequency = in.Varint32();
-    posting.length = in.Varint32();
-    out->push_back(posting);
-  }
-  if (!in.done()) return Corrupt("posting block");
-  return OkStatus();
 }
 
 }  // namespace ragstone::index

@@ -43,7 +43,6 @@ struct PendingRecord {
 struct BatchRecord {
   uint32_t count = 0;
   std::vector<Sha256Digest> hashes;  // of embedded texts
-  std::vector<std::string> terms;    // of the batch's posting blocks
 };
 
 // Counts over published versions; rewritten by every commit.
@@ -53,25 +52,11 @@ struct CollectionStats {
   uint64_t words = 0;
 };
 
-// Who owns a row, at the start of vector, embedding and posting values.
+// Who owns a row, at the start of vector and embedding values.
 struct RowOwner {
   DocumentId document = 0;
   VersionId version = 0;
   auto operator<=>(const RowOwner&) const = default;
-};
-
-struct Posting {
-  ChunkId chunk = 0;
-  uint32_t frequency = 0;
-  uint32_t length = 0;  // words of the chunk
-};
-
-// The postings of one term in one batch of chunks, in order of chunk ids, at least one.
-struct PostingBlock {
-  RowOwner owner;
-  uint32_t frequency_max = 0;  // bounds for block-max pruning
-  uint32_t length_min = 0;
-  std::vector<Posting> postings;
 };
 
 std::string EncodeDocument(const DocumentRecord& record);
@@ -97,17 +82,5 @@ Result<RowOwner> DecodeOwner(std::string_view bytes);
 // A plain number: counters and document ids.
 std::string EncodeNumber(uint64_t value);
 Result<uint64_t> DecodeNumber(std::string_view bytes);
-
-std::string EncodePostings(const PostingBlock& block);
-// The header of a posting block: everything but the postings.
-struct PostingHeader {
-  RowOwner owner;
-  uint32_t count = 0;
-  uint32_t frequency_max = 0;
-  uint32_t length_min = 0;
-  std::string_view entries;  // for AppendPostings; views the block's bytes
-};
-Result<PostingHeader> DecodePostingHeader(std::string_view bytes);
-Status AppendPostings(const PostingHeader& header, std::vector<Posting>* out);
 
 }  // namespace ragstone::index

@@ -23,7 +23,7 @@
 namespace ragstone::index {
 namespace {
 
-constexpr std::string_view kFormatLine = "ragstone database format 1\n";
+constexpr std::string_view kFormatLine = "ragstone database format 2\n";
 constexpr std::string_view kFormatFile = "database.format";
 constexpr std::string_view kLockFile = "database.lock";
 
@@ -43,8 +43,9 @@ bool HasRoom(const std::filesystem::path& dir, uint64_t bytes) {
 }
 
 constexpr std::array<std::string_view, kFamilies> kFamilyNames = {
-    "default", "document", "source",  "pending",   "batch", "page",
-    "chunk",   "vector",   "posting", "embedding", "table"};
+    "default", "document", "source",    "pending",     "batch",
+    "page",    "chunk",    "vector",    "posting",     "embedding",
+    "table",   "record",   "record_id", "record_gone", "record_request"};
 
 rocksdb::Slice ToSlice(std::string_view text) { return {text.data(), text.size()}; }
 
@@ -96,8 +97,8 @@ rocksdb::ColumnFamilyOptions FamilyOptions(Family family, uint64_t memory_bytes,
   options.max_write_buffer_number = 3;
   options.level_compaction_dynamic_level_bytes = true;
   // Pages are compressed by us; vectors do not compress.
-  const bool compress =
-      family == Family::kChunk || family == Family::kBatch || family == Family::kDocument;
+  const bool compress = family == Family::kChunk || family == Family::kBatch ||
+                        family == Family::kDocument || family == Family::kPosting;
   options.compression = compress ? BestCompression() : rocksdb::kNoCompression;
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = cache;
@@ -274,6 +275,13 @@ Status Store::Write(StoreBatch* batch, bool sync) {
     std::this_thread::sleep_for(kResumePause);
   }
   return FromRocks(status, "write to the database");
+}
+
+Status Store::Compact(Family family) {
+  rocksdb::CompactRangeOptions options;
+  options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
+  return FromRocks(db_->CompactRange(options, Handle(family), nullptr, nullptr),
+                   "compact " + std::string(FamilyName(family)));
 }
 
 uint64_t Store::Property(Family family, const char* name) const {

@@ -30,10 +30,14 @@ enum class Family : uint8_t {
   kChunk,
   kVector,
   kPosting,
-  kEmbedding,  // chunks by embedded text
-  kTable,      // callers' small tables
+  kEmbedding,      // chunks by embedded text
+  kTable,          // callers' small tables
+  kRecord,         // rows of record collections
+  kRecordId,       // rows of ids of records
+  kRecordGone,     // superseded rows, which are to be removed
+  kRecordRequest,  // outcomes of writes by request id
 };
-inline constexpr size_t kFamilies = 11;
+inline constexpr size_t kFamilies = 15;
 std::string_view FamilyName(Family family);
 
 // Returns the Status of a RocksDB outcome: the only place that knows both.
@@ -100,6 +104,8 @@ class Store {
   // All or nothing. With `sync` it and everything written before is durable on return. After the
   // disk was full, takes up writing again if there is room, for which it waits some seconds.
   Status Write(StoreBatch* batch, bool sync);
+  // Writes the family anew on disk: what was deleted is gone from its files afterwards.
+  Status Compact(Family family);
   uint64_t Property(Family family, const char* name) const;
   uint64_t block_cache_bytes() const;
   uint64_t write_buffer_bytes() const;

@@ -44,6 +44,16 @@ Result<int> RunJobCancel(const CommandContext& context);
 Result<int> RunModelList(const CommandContext& context);
 Result<int> RunModelImport(const CommandContext& context);
 Result<int> RunModelRemove(const CommandContext& context);
+Result<int> RunRecordCreate(const CommandContext& context);
+Result<int> RunRecordCollections(const CommandContext& context);
+Result<int> RunRecordShow(const CommandContext& context);
+Result<int> RunRecordDrop(const CommandContext& context);
+Result<int> RunRecordUpsert(const CommandContext& context);
+Result<int> RunRecordGet(const CommandContext& context);
+Result<int> RunRecordDelete(const CommandContext& context);
+Result<int> RunRecordCount(const CommandContext& context);
+Result<int> RunRecordSearch(const CommandContext& context);
+Result<int> RunRecordExport(const CommandContext& context);
 Result<int> RunDoctor(const CommandContext& context);
 Result<int> RunVersion(const CommandContext& context);
 

@@ -182,6 +182,60 @@ void AddModelCommands(CLI::App* app, Options* options) {
   remove->add_option("NAME", options->id, "Its name")->required();
 }
 
+CLI::App* AddRecordCommand(CLI::App* group, const char* name, const char* text, Options* options) {
+  CLI::App* app = AddCommand(group, name, text, "");
+  app->add_option("COLLECTION", options->id, "Name of the collection")->required();
+  return app;
+}
+
+void AddFilterOption(CLI::App* app, Options* options) {
+  app->add_option("--filter", options->filter, "Only records for which this holds: year >= 2020")
+      ->type_name("TEXT");
+}
+
+void AddRecordSearch(CLI::App* group, Options* options) {
+  CLI::App* search = AddRecordCommand(group, "search", "Find the nearest records", options);
+  search->add_option("--vector", options->vector_file, "JSON file with the vector")
+      ->type_name("FILE");
+  search->add_option("--vector-name", options->vector_name, "Which vector of the collection [\"\"]")
+      ->type_name("NAME");
+  AddFilterOption(search, options);
+  search->add_option("-k,--top-k", options->top_k, "Number of records, 1 to 10000")
+      ->type_name("K")
+      ->check(CLI::Range(1, 10'000));
+  search->add_option("--group-by", options->group_by, "Only the best of each value of this field")
+      ->type_name("FIELD");
+  search->add_flag("--exact", options->exact, "Compare every vector");
+  search->add_flag("--with-vectors", options->with_vectors, "Print the vectors, too");
+  search->add_option("WORDS", options->question, "Words to find in fields of type text");
+}
+
+void AddRecordCommands(CLI::App* app, Options* options) {
+  CLI::App* group = AddCommand(app, "record", "Records with vectors of your own",
+                               "Example: ragstone record create articles.json\n"
+                               "         ragstone record upsert articles records.jsonl");
+  group->require_subcommand(1);
+  CLI::App* create = AddCommand(group, "create", "Create a collection of records", "");
+  create->add_option("SPEC", options->input, "JSON file: name, vectors, fields")->required();
+  AddCommand(group, "collections", "List collections of records", "");
+  AddRecordCommand(group, "show", "Show a collection and how it is searched", options);
+  AddRecordCommand(group, "drop", "Delete a collection and its records", options);
+  CLI::App* upsert = AddRecordCommand(group, "upsert", "Write records, a JSON line each", options);
+  upsert->add_option("FILE", options->input, "JSON lines [stdin]");
+  CLI::App* get = AddRecordCommand(group, "get", "Print records", options);
+  get->add_option("ID", options->ids, "Their ids")->required();
+  get->add_flag("--with-vectors", options->with_vectors, "Print the vectors, too");
+  CLI::App* remove = AddRecordCommand(group, "delete", "Delete records", options);
+  remove->add_option("ID", options->ids, "Their ids");
+  AddFilterOption(remove, options);
+  remove->add_flag("--all", options->all, "Delete every record");
+  AddRecordSearch(group, options);
+  AddFilterOption(AddRecordCommand(group, "count", "Count records", options), options);
+  CLI::App* out = AddRecordCommand(group, "export", "Print records, a JSON line each", options);
+  AddFilterOption(out, options);
+  out->add_flag("--without-vectors", options->without_vectors, "Leave the vectors out");
+}
+
 // "collection create": the chain of commands that was given.
 std::string CommandPath(const CLI::App& app) {
   std::vector<std::string> parts;
@@ -285,6 +339,7 @@ std::variant<Options, ParseEnd> ParseOptions(const std::vector<std::string>& arg
   AddDocumentCommands(&app, &options);
   AddJobCommands(&app, &options);
   AddModelCommands(&app, &options);
+  AddRecordCommands(&app, &options);
   AddCommand(&app, "doctor", "Check this machine and this installation, and explain", "");
   AddCommand(&app, "version", "Print the version", "");
   try {

@@ -27,6 +27,11 @@ struct Options {
   std::string embedding_model;  // collection create
   std::string name, sha256, query_prefix, document_prefix, license;  // model import
   bool make_default = false, keep_type = false, int8 = false;
+  // record …: `id` is the collection.
+  std::string input;  // a file, or "-" or "" for stdin
+  std::vector<std::string> ids;
+  std::string filter, vector_file, vector_name, group_by;
+  bool all = false, exact = false, with_vectors = false, without_vectors = false;
 };
 
 // The end of a command line that is no command: help, a version, a mistake.

@@ -51,6 +51,8 @@ Result<v1::GetStatusResponse> AppImpl::GetStatus(const v1::GetStatusRequest& /*r
   counters["ask.requests"] = counters_.ask;
   counters["ask.answered"] = counters_.answered;
   counters["ask.refused"] = counters_.refused;
+  counters["records.searches"] = records_->searches();
+  counters["records.writes"] = records_->writes();
   for (const auto& [name, value] : database_->Counters()) counters[name] = value;
   return response;
 }

@@ -34,6 +34,9 @@ Status AppImpl::Init() {
                                                   settings_.file_bytes_max));
   requests_ = std::make_unique<RequestLog>(database_.get(), clock_);
   RETURN_IF_ERROR(requests_->Prune());
+  ASSIGN_OR_RETURN(record_database_, index::RecordDatabase::Open(database_.get(), clock_));
+  records_ = std::make_unique<RecordHandlers>(
+      RecordHandlers::Parts{record_database_.get(), database_.get(), requests_.get()});
   models_ = std::make_unique<ModelRegistry>(&settings_, &model_store_, workers_.get());
 
   IngestPipeline::Parts parts;
@@ -58,6 +61,20 @@ void AppImpl::Shutdown() {
 }
 
 bool AppImpl::Idle() const { return jobs_->active() == 0; }
+
+#define RAGSTONE_FORWARD_TO_RECORDS(service, method)                               \
+  Result<v1::method##Response> AppImpl::method(const v1::method##Request& request, \
+                                               const CallContext& context) {       \
+    return records_->method(request, context);                                     \
+  }
+RAGSTONE_VECTOR_UNARY_RPCS(RAGSTONE_FORWARD_TO_RECORDS)
+#undef RAGSTONE_FORWARD_TO_RECORDS
+
+Status AppImpl::UpsertRecordStream(const Reader<v1::UpsertRecordStreamRequest>& read,
+                                   const Writer<v1::UpsertRecordStreamResponse>& write,
+                                   const CallContext& context) {
+  return records_->UpsertRecordStream(read, write, context);
+}
 
 std::string_view CollectionName(std::string_view name) { return name.empty() ? "default" : name; }
 

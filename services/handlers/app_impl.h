@@ -9,9 +9,11 @@
 
 #include "index/blob_store.h"
 #include "index/database.h"
+#include "index/record_database.h"
 #include "llm/answer/answerer.h"
 #include "llm/model_store.h"
 #include "services/app.h"
+#include "services/handlers/records.h"
 #include "services/handlers/request_log.h"
 #include "services/pipeline/ingest_pipeline.h"
 #include "services/pipeline/job_runner.h"
@@ -28,7 +30,7 @@ struct RequestCounters {
 };
 
 // The handlers, by service: collections.cc, documents.cc, search.cc, answer.cc, jobs.cc, models.cc,
-// admin.cc.
+// admin.cc; those of VectorService are RecordHandlers.
 class AppImpl : public App {
  public:
   AppImpl(const Settings& settings, std::unique_ptr<WorkerPool> workers, const Clock* clock);
@@ -54,6 +56,9 @@ class AppImpl : public App {
   Status ImportModel(const v1::ImportModelRequest& request,
                      const Writer<v1::ImportModelResponse>& write,
                      const CallContext& context) override;
+  Status UpsertRecordStream(const Reader<v1::UpsertRecordStreamRequest>& read,
+                            const Writer<v1::UpsertRecordStreamResponse>& write,
+                            const CallContext& context) override;
 
  private:
   // documents.cc
@@ -115,8 +120,10 @@ class AppImpl : public App {
   llm::ModelStore model_store_;
   std::unique_ptr<WorkerPool> workers_;
   std::unique_ptr<index::Database> database_;
+  std::unique_ptr<index::RecordDatabase> record_database_;
   std::unique_ptr<index::BlobStore> blobs_;
   std::unique_ptr<RequestLog> requests_;
+  std::unique_ptr<RecordHandlers> records_;
   std::unique_ptr<ModelRegistry> models_;
   std::unique_ptr<IngestPipeline> pipeline_;
   std::unique_ptr<JobRunner> jobs_;

@@ -23,7 +23,7 @@ namespace ragstone::services {
 
 namespace {
 
-constexpr int kRequestBytesMax = 4 << 20;
+constexpr int kRequestBytesMax = 16 << 20;
 constexpr int kResponseBytesMax = 64 << 20;
 // A peer that has vanished without a word is noticed after these.
 constexpr int kKeepaliveMs = 60'000;

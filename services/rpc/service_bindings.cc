@@ -7,6 +7,7 @@
 #include "ragstone/v1/job.grpc.pb.h"
 #include "ragstone/v1/model.grpc.pb.h"
 #include "ragstone/v1/search.grpc.pb.h"
+#include "ragstone/v1/vector.grpc.pb.h"
 #include "services/api.h"
 
 namespace ragstone::services {
@@ -64,21 +65,25 @@ RAGSTONE_BIND_STREAM(WatchJob)
 RAGSTONE_BIND_STREAM(ImportModel)
 #undef RAGSTONE_BIND_STREAM
 
-template <typename Base>
-class BindAddDocument : public Base {
- public:
-  using Base::Base;
-  grpc::ServerBidiReactor<v1::AddDocumentRequest, v1::AddDocumentResponse>* AddDocument(
-      grpc::CallbackServerContext* call) override {
-    auto* reactor = new BidiCall<v1::AddDocumentRequest, v1::AddDocumentResponse>(this->host_, call,
-                                                                                  "AddDocument");
-    return reactor->Start([api = this->host_.api](const Reader<v1::AddDocumentRequest>& read,
-                                                  const Writer<v1::AddDocumentResponse>& write,
-                                                  const CallContext& context) {
-      return api->AddDocument(read, write, context);
-    });
-  }
-};
+#define RAGSTONE_BIND_BIDI(method)                                                             \
+  template <typename Base>                                                                     \
+  class Bind##method : public Base {                                                           \
+   public:                                                                                     \
+    using Base::Base;                                                                          \
+    grpc::ServerBidiReactor<v1::method##Request, v1::method##Response>* method(                \
+        grpc::CallbackServerContext* call) override {                                          \
+      auto* reactor =                                                                          \
+          new BidiCall<v1::method##Request, v1::method##Response>(this->host_, call, #method); \
+      return reactor->Start([api = this->host_.api](const Reader<v1::method##Request>& read,   \
+                                                    const Writer<v1::method##Response>& write, \
+                                                    const CallContext& context) {              \
+        return api->method(read, write, context);                                              \
+      });                                                                                      \
+    }                                                                                          \
+  };
+RAGSTONE_BIND_BIDI(AddDocument)
+RAGSTONE_BIND_BIDI(UpsertRecordStream)
+#undef RAGSTONE_BIND_BIDI
 
 using CollectionBinding = BindCreateCollection<BindListCollections<
     BindGetCollection<BindDeleteCollection<Bound<v1::CollectionService::CallbackService>>>>>;
@@ -90,6 +95,12 @@ using JobBinding =
     BindListJobs<BindGetJob<BindWatchJob<BindCancelJob<Bound<v1::JobService::CallbackService>>>>>;
 using ModelBinding =
     BindListModels<BindImportModel<BindRemoveModel<Bound<v1::ModelService::CallbackService>>>>;
+using RecordCollectionBinding = BindCreateRecordCollection<
+    BindAlterRecordCollection<BindDropRecordCollection<BindGetRecordCollection<
+        BindListRecordCollections<Bound<v1::VectorService::CallbackService>>>>>>;
+using VectorBinding = BindUpsertRecords<BindUpsertRecordStream<BindGetRecords<
+    BindDeleteRecords<BindUpdatePayload<BindScrollRecords<BindCountRecords<BindSearchRecords<
+        BindSearchRecordBatch<BindRecommendRecords<RecordCollectionBinding>>>>>>>>>>;
 using AdminBinding = BindGetStatus<Bound<v1::AdminService::CallbackService>>;
 
 }  // namespace
@@ -102,6 +113,7 @@ std::vector<std::unique_ptr<grpc::Service>> NewRpcServices(const RpcHost& host) 
   services.push_back(std::make_unique<AnswerBinding>(host));
   services.push_back(std::make_unique<JobBinding>(host));
   services.push_back(std::make_unique<ModelBinding>(host));
+  services.push_back(std::make_unique<VectorBinding>(host));
   services.push_back(std::make_unique<AdminBinding>(host));
   return services;
 }

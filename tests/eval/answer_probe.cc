@@ -14,7 +14,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "index/internal/tokens.h"
+#include "index/internal/keywords/words.h"
 #include "ingest/chunker.h"
 #include "llm/answer/answerer.h"
 #include "llm/answer/evidence.h"
@@ -148,14 +148,14 @@ class Rarity {
  public:
   void Add(const std::string& text) {
     std::set<std::string> terms;
-    const auto split = ragstone::index::SplitTerms(text);
+    const auto split = ragstone::index::keywords::SplitTerms(text);
     if (!split.ok()) return;
     for (const auto& word : split->words) terms.insert(word.term);
     for (const std::string& term : terms) ++documents_[term];
     ++count_;
   }
   Result<std::vector<std::pair<std::string, double>>> Weights(std::string_view text) const {
-    ASSIGN_OR_RETURN(const auto split, ragstone::index::SplitTerms(text));
+    ASSIGN_OR_RETURN(const auto split, ragstone::index::keywords::SplitTerms(text));
     std::vector<std::pair<std::string, double>> weights;
     for (const auto& word : split.words) {
       const auto at = documents_.find(word.term);

@@ -60,6 +60,16 @@ class FakeApp : public services::App {
     return write(response);
   }
 
+  Status UpsertRecordStream(const services::Reader<v1::UpsertRecordStreamRequest>& read,
+                            const services::Writer<v1::UpsertRecordStreamResponse>& write,
+                            const CallContext&) override {
+    ++calls;
+    ASSIGN_OR_RETURN(const auto batch, read());
+    v1::UpsertRecordStreamResponse response;
+    response.set_affected(batch ? static_cast<uint64_t>(batch->records_size()) : 0);
+    return write(response);
+  }
+
   void Shutdown() override { shut_down = true; }
   bool Idle() const override { return true; }
 };

@@ -350,7 +350,7 @@ TEST_F(DatabaseTest, OtherFormatIsRefusedNamingBoth) {
   EXPECT_EQ(status.code(), StatusCode::kFailedPrecondition);
   EXPECT_EQ(status.reason(), Reason::kDataDirVersion);
   EXPECT_NE(status.message().find("format 7"), std::string::npos);
-  EXPECT_NE(status.message().find("format 1"), std::string::npos);
+  EXPECT_NE(status.message().find("format 2"), std::string::npos);
 }
 
 TEST_F(DatabaseTest, CountersNameWhatIsHeld) {

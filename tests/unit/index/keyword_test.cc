@@ -1,3 +1,4 @@
+// Covers keyword.cc and keyword_merger.cc.
 #include "index/internal/keyword.h"
 
 #include <gtest/gtest.h>
@@ -108,15 +109,60 @@ TEST_F(KeywordTest, LongListsSpanningManyBatchesAreWhole) {
   EXPECT_TRUE(Search("").empty());
 }
 
-TEST_F(KeywordTest, PostingsCountEachChunkOnce) {
-  PostingBuilder builder({1, 2});
-  EXPECT_EQ(*builder.Add(10, "h", "a b a"), 4u);
-  EXPECT_EQ(*builder.Add(11, "", "a"), 1u);
-  const PostingBlock& block = builder.blocks().at("a");
-  ASSERT_EQ(block.postings.size(), 2u);
-  EXPECT_EQ(block.postings[0].frequency, 2u);
-  EXPECT_EQ(block.frequency_max, 2u);
-  EXPECT_EQ(block.length_min, 1u);
+TEST_F(KeywordTest, ManyCommitsAreMergedInTheBackground) {
+  for (int i = 0; i < 60; ++i) Put("x" + std::to_string(i), {"shared word" + std::to_string(i)});
+  EXPECT_EQ(Search("shared", 100).size(), 60u);
+  Core& core = static_cast<DatabaseImpl*>(database_.get())->core();
+  const std::shared_ptr<Collection> collection = *core.Find(collection_);
+  // Nothing but the merging of the last commits is left to wait for.
+  while (collection->keywords().segments() >= 8) usleep(1000);
+  EXPECT_EQ(Search("shared", 100).size(), 60u);
+  EXPECT_EQ(Search("word59").size(), 1u);
+  database_.reset();
+  database_ = OpenDatabase(folder_.path());
+  EXPECT_EQ(Search("shared", 100).size(), 60u);
+}
+
+TEST_F(KeywordTest, MergedRowsOfDeletedDocumentsGoWithoutAnotherCommit) {
+  EXPECT_TRUE(Search("shared").empty());  // loads the index
+  std::vector<DocumentId> documents;
+  for (int i = 0; i < 30; ++i) {
+    documents.push_back(Put("x" + std::to_string(i), {"shared word" + std::to_string(i)}));
+  }
+  Core& core = static_cast<DatabaseImpl*>(database_.get())->core();
+  const std::shared_ptr<Collection> collection = *core.Find(collection_);
+  while (collection->keywords().segments() >= 8) usleep(1000);
+  for (const DocumentId id : documents) {
+    ASSERT_TRUE(database_->DeleteDocument(collection_, id, Batch()).ok());
+  }
+  EXPECT_TRUE(Search("shared").empty());
+  constexpr int kWaitsMax = 60'000;
+  for (int i = 0; i < kWaitsMax && CountKeys(database_.get(), Family::kPosting) > 0; ++i) {
+    usleep(1000);
+  }
+  EXPECT_EQ(CountKeys(database_.get(), Family::kPosting), 0u);
+  EXPECT_EQ(collection->keywords().segments(), 0u);
+}
+
+TEST_F(KeywordTest, RestrictedSearchFindsOnlyTheDocumentsGiven) {
+  const DocumentId a = Put("x", {"apple pie", "apple"});
+  Put("y", {"apple"});
+  const DocumentId c = Put("z", {"apple tart", "pear"});
+  SearchRequest request;
+  request.mode = SearchMode::kKeyword;
+  request.text = "apple";
+  request.documents = {c, a, DocumentId{999}};
+  const auto hits = database_->Search(collection_, request, CallContext());
+  ASSERT_TRUE(hits.ok());
+  ASSERT_EQ(hits->size(), 3u);
+  for (const SearchHit& hit : *hits) EXPECT_TRUE(hit.document == a || hit.document == c);
+}
+
+TEST_F(KeywordTest, CollectionDroppedWhileMergingLeavesNothing) {
+  for (int i = 0; i < 40; ++i) Put("x" + std::to_string(i), {"shared word" + std::to_string(i)});
+  ASSERT_TRUE(database_->DeleteCollection("a", Batch()).ok());
+  Clean(database_.get());
+  EXPECT_EQ(CountKeys(database_.get(), Family::kPosting), 0u);
 }
 
 }  // namespace

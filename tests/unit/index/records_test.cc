@@ -63,7 +63,7 @@ TEST(RecordsTest, PageComesBackWithItsWordsInAnyOrder) {
   EXPECT_EQ(got->words[1].box.x1, 7);
 }
 
-TEST(RecordsTest, ChunkVectorAndPostingsComeBack) {
+TEST(RecordsTest, ChunkAndVectorComeBack) {
   ChunkRecord chunk;
   chunk.document = 8;
   chunk.ordinal = 3;
@@ -84,21 +84,6 @@ TEST(RecordsTest, ChunkVectorAndPostingsComeBack) {
   EXPECT_EQ(out[2], 3.25f);
   EXPECT_EQ(DecodeVector(EncodeVector({8, 77}, values, 3), 4, nullptr).status().reason(),
             Reason::kDataCorrupt);
-
-  PostingBlock block;
-  block.owner = {8, 77};
-  block.frequency_max = 9;
-  block.length_min = 4;
-  block.postings = {{100, 1, 4}, {101, 9, 300}, {5000000000, 2, 7}};
-  const std::string bytes = EncodePostings(block);
-  const auto header = DecodePostingHeader(bytes);
-  ASSERT_TRUE(header.ok());
-  EXPECT_EQ(header->count, 3u);
-  EXPECT_EQ(header->frequency_max, 9u);
-  std::vector<Posting> postings;
-  ASSERT_TRUE(AppendPostings(*header, &postings).ok());
-  EXPECT_EQ(postings[2].chunk, 5000000000u);
-  EXPECT_EQ(postings[1].length, 300u);
 }
 
 TEST(RecordsTest, SmallRecordsComeBack) {
@@ -109,10 +94,8 @@ TEST(RecordsTest, SmallRecordsComeBack) {
   BatchRecord batch;
   batch.count = 2;
   batch.hashes = {Sha256Of("a"), Sha256Of("b")};
-  batch.terms = {"x", "yy"};
   const auto batch_got = DecodeBatch(EncodeBatch(batch));
   ASSERT_TRUE(batch_got.ok());
-  EXPECT_EQ(batch_got->terms, batch.terms);
   EXPECT_EQ(batch_got->hashes, batch.hashes);
   const auto stats = DecodeStats(EncodeStats({1, 2, 3}));
   EXPECT_EQ(stats->words, 3u);
@@ -124,11 +107,8 @@ TEST(RecordsTest, SmallRecordsComeBack) {
   EXPECT_EQ(DecodeCollection(EncodeCollection(info))->spec.fingerprint, "print");
 }
 
-TEST(RecordsTest, KeysOrderByTheirNumbersAndKeepTermsApart) {
+TEST(RecordsTest, KeysOrderByTheirNumbers) {
   EXPECT_LT(DocumentKey(1, UINT64_MAX), DocumentKey(2, 0));
-  EXPECT_LT(PostingKey(1, "a", 255), PostingKey(1, "a", 256));
-  EXPECT_NE(PostingKey(1, "ab", 1).compare(0, PostingPrefix(1, "a").size(), PostingPrefix(1, "a")),
-            0);
   const auto parts = DecodeVersionKey(VersionKey(1, 2, 3));
   ASSERT_TRUE(parts.ok());
   EXPECT_EQ(parts->version, 3u);
@@ -167,13 +147,8 @@ TEST(RecordsTest, DamagedBytesAreRefusedNotRead) {
   Damage(*EncodePage(SamplePage()), [](std::string_view bytes) { return DecodePage(bytes).ok(); });
   Damage(EncodeChunk(ChunkRecord(), 1),
          [](std::string_view bytes) { return DecodeChunk(bytes).ok(); });
-  Damage(EncodeBatch({1, {Sha256Of("a")}, {"t"}}),
+  Damage(EncodeBatch({1, {Sha256Of("a")}}),
          [](std::string_view bytes) { return DecodeBatch(bytes).ok(); });
-  Damage(EncodePostings({{1, 2}, 1, 1, {{5, 1, 1}, {6, 1, 1}}}), [](std::string_view bytes) {
-    const auto header = DecodePostingHeader(bytes);
-    std::vector<Posting> postings;
-    return header.ok() && AppendPostings(*header, &postings).ok();
-  });
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "index/database.h"
 #include "index/internal/database_impl.h"
+#include "index/internal/keyword.h"
 
 namespace ragstone::index {
 
@@ -161,8 +162,15 @@ inline void Clean(Database* database) {
   for (;;) {
     const Result<size_t> waiting = cleaner.CleanOnce();
     ASSERT_TRUE(waiting.ok()) << waiting.status().ToString();
-    if (*waiting == 0) return;
+    if (*waiting == 0) break;
     usleep(1000);
+  }
+  // Keywords that were merged go when they are merged again.
+  Core& core = static_cast<DatabaseImpl*>(database)->core();
+  for (const std::shared_ptr<Collection>& collection : core.All()) {
+    ASSERT_TRUE(collection->EnsureVersions(core.store()).ok());
+    const Status compacted = collection->keywords().Compact(ChunkKeeper(collection.get()));
+    ASSERT_TRUE(compacted.ok()) << compacted.ToString();
   }
 }
 

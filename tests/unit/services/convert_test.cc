@@ -85,7 +85,7 @@ TEST(Convert, TheWiresReasonsAreThoseOfBase) {
   }
   RAGSTONE_REASONS(RAGSTONE_TEST_REASON)
 #undef RAGSTONE_TEST_REASON
-  EXPECT_EQ(v1::ErrorReason_ARRAYSIZE, 1 + static_cast<int>(Reason::kRequestIdReused));
+  EXPECT_EQ(v1::ErrorReason_ARRAYSIZE, 1 + static_cast<int>(Reason::kFilterInvalid));
 }
 
 }  // namespace

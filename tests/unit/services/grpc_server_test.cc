@@ -20,6 +20,7 @@
 #include "ragstone/v1/job.grpc.pb.h"
 #include "ragstone/v1/model.grpc.pb.h"
 #include "ragstone/v1/search.grpc.pb.h"
+#include "ragstone/v1/vector.grpc.pb.h"
 #include "services/rpc/status_convert.h"
 #include "tests/testing/fake_api.h"
 #include "tests/testing/temp_folder.h"
@@ -95,7 +96,17 @@ TEST_F(GrpcServerTest, EveryMethodOfTheApiIsBound) {
   auto adding = v1::DocumentService::NewStub(socket_)->AddDocument(&add);
   EXPECT_TRUE(adding->WritesDone());
   EXPECT_TRUE(adding->Finish().ok());
-  EXPECT_EQ(api_.calls, called + 4);
+  grpc::ClientContext upsert;
+  auto upserting = v1::VectorService::NewStub(socket_)->UpsertRecordStream(&upsert);
+  v1::UpsertRecordStreamRequest batch;
+  batch.add_records();
+  v1::UpsertRecordStreamResponse acknowledged;
+  EXPECT_TRUE(upserting->Write(batch));
+  EXPECT_TRUE(upserting->Read(&acknowledged));
+  EXPECT_EQ(acknowledged.affected(), 1u);
+  EXPECT_TRUE(upserting->WritesDone());
+  EXPECT_TRUE(upserting->Finish().ok());
+  EXPECT_EQ(api_.calls, called + 5);
 }
 
 TEST_F(GrpcServerTest, SocketIsPrivateAndTrusted) {
@@ -320,7 +331,7 @@ TEST_F(GrpcServerTest, RequestBeyondTheSizeLimitIsRefused) {
   Start();
   grpc::ClientContext context;
   v1::SearchRequest request;
-  request.set_query(std::string(5 << 20, 'x'));
+  request.set_query(std::string(17 << 20, 'x'));
   v1::SearchResponse response;
   EXPECT_EQ(v1::SearchService::NewStub(socket_)->Search(&context, request, &response).error_code(),
             grpc::StatusCode::RESOURCE_EXHAUSTED);
@@ -454,7 +465,7 @@ TEST_F(GrpcServerTest, ReflectionListsTheServices) {
   ASSERT_TRUE(stream->Read(&response));
   const std::string names = BytesOf(response);
   for (const char* service :
-       {"Collection", "Document", "Search", "Answer", "Job", "Model", "Admin"}) {
+       {"Collection", "Document", "Search", "Answer", "Job", "Model", "Vector", "Admin"}) {
     EXPECT_THAT(names, HasSubstr("ragstone.v1." + std::string(service) + "Service"));
   }
   stream->WritesDone();

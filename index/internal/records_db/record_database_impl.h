@@ -1,0 +1,88 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "index/internal/database_impl.h"
+#include "index/internal/records_db/group_write.h"
+#include "index/internal/records_db/record_collection.h"
+#include "index/internal/records_db/record_worker.h"
+#include "index/internal/records_db/records_env.h"
+#include "index/record_database.h"
+
+namespace ragstone::index::records {
+
+// The RecordDatabase over RocksDB. Its methods are in record_collections.cc, record_writes.cc and
+// record_reads.cc.
+class RecordDatabaseImpl : public RecordDatabase {
+ public:
+  RecordDatabaseImpl(DatabaseImpl* database, const Clock* clock);
+  ~RecordDatabaseImpl() override;
+  Status Start();
+
+  Result<RecordCollectionInfo> CreateCollection(const RecordCollectionSpec& spec) override;
+  Result<RecordCollectionInfo> AlterCollection(const RecordCollectionSpec& spec) override;
+  Status DropCollection(std::string_view name) override;
+  Result<RecordCollectionInfo> GetCollection(std::string_view name) const override;
+  Result<std::vector<RecordCollectionInfo>> ListCollections(std::string_view after,
+                                                            size_t limit) const override;
+
+  Result<WriteResult> Upsert(std::string_view collection, std::vector<Record> records,
+                             const WriteOptions& options, const CallContext& context) override;
+  Result<WriteResult> Delete(std::string_view collection, const RecordSelector& selector,
+                             const WriteOptions& options, const CallContext& context) override;
+  Result<WriteResult> UpdatePayload(std::string_view collection, const RecordSelector& selector,
+                                    const PayloadChange& change, const WriteOptions& options,
+                                    const CallContext& context) override;
+
+  Result<std::vector<Record>> Get(std::string_view collection, std::span<const std::string> ids,
+                                  const ReadOptions& options) const override;
+  Result<std::vector<Record>> Scroll(std::string_view collection, const Filter& filter,
+                                     std::string_view after, size_t limit,
+                                     const ReadOptions& options,
+                                     const CallContext& context) const override;
+  Result<uint64_t> Count(std::string_view collection, const Filter& filter,
+                         const CallContext& context) const override;
+  Result<std::vector<RecordHit>> Search(std::string_view collection, const RecordSearch& search,
+                                        const CallContext& context) const override;
+  Result<std::vector<std::vector<RecordHit>>> SearchBatch(
+      std::string_view collection, std::span<const RecordSearch> searches,
+      const CallContext& context) const override;
+  Result<std::vector<RecordHit>> Recommend(std::string_view collection,
+                                           const RecommendSearch& search,
+                                           const CallContext& context) const override;
+
+  // For tests.
+  RecordWorker& worker() { return *worker_; }
+  Result<std::shared_ptr<RecordCollection>> Find(std::string_view name) const;
+
+ private:
+  using CollectionRef = std::shared_ptr<RecordCollection>;
+
+  Status LoadCollection(std::string_view spec_bytes);
+  RecordCollectionInfo Describe(const CollectionState& state) const;
+  // NOT_FOUND if there is no such collection, or it was dropped.
+  Result<StateRef> CurrentState(std::string_view name) const;
+  // The same with indexes, which are read if they were not yet.
+  Result<StateRef> IndexedState(std::string_view name) const;
+  Status EnsureLoaded(RecordCollection* collection) const;
+  // Gives texts whose numbers are new their indexes of what is stored.
+  Status RebuildTexts(const StoredSpec& before, const StoredSpec& after, const TextIndexes& texts);
+
+  Status CheckOp(const CollectionState& state, WriteOp* op) const;
+  Result<WriteResult> Submit(std::string_view name, WriteOp* op);
+  void WriteGroup(const CollectionRef& collection, const std::vector<WriteOp*>& group);
+
+  DatabaseImpl* const database_;
+  RecordsEnv env_;
+  std::unique_ptr<IdAllocator> keyword_segment_ids_;
+  std::unique_ptr<keywords::ListCache> keyword_cache_;
+  keywords::WorkSignal keyword_work_;
+  std::unique_ptr<RecordWorker> worker_;
+  mutable Mutex mutex_;
+  std::map<std::string, CollectionRef, std::less<>> by_name_ GUARDED_BY(mutex_);
+};
+
+}  // namespace ragstone::index::records

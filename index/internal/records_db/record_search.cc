@@ -1,0 +1,298 @@
+#include "index/internal/records_db/record_search.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <map>
+
+#include "index/filter/names.h"
+#include "index/internal/fusion.h"
+#include "index/internal/records_db/record_checks.h"
+#include "index/internal/records_db/record_filter.h"
+#include "index/internal/records_db/record_reader.h"
+#include "index/internal/records_db/text_search.h"
+
+namespace ragstone::index::records {
+namespace {
+
+constexpr size_t kGroupSizeMax = 100;
+
+Status Limit(std::string_view what, size_t given, size_t max) {
+  return InvalidArgument(Reason::kLimitExceeded, std::string(what) + " is " +
+                                                     std::to_string(given) + "; it must be 1 to " +
+                                                     std::to_string(max));
+}
+
+Status CheckTexts(const StoredSpec& spec, const RecordSearch& search) {
+  for (const std::string& name : search.fields) {
+    const FieldSpec* field = spec.spec.schema.Find(name);
+    if (field != nullptr && field->type == FieldType::kText) continue;
+    return InvalidArgument(
+        Reason::kInvalidArgument,
+        field == nullptr
+            ? "the collection has no field " + Quoted(name) +
+                  NameHint(name, spec.spec.schema.Names())
+            : "field " + Quoted(name) + " is not of type text, which a search by words needs");
+  }
+  if (search.text.empty() || !spec.text_numbers.empty()) return OkStatus();
+  return InvalidArgument(Reason::kInvalidArgument,
+                         "the collection has no field of type text to search by words; add one, or "
+                         "search by a vector");
+}
+
+Status CheckGroups(const StoredSpec& spec, const RecordSearch& search) {
+  if (search.group_by.empty()) return OkStatus();
+  if (search.group_size < 1 || search.group_size > kGroupSizeMax) {
+    return Limit("group_size", search.group_size, kGroupSizeMax);
+  }
+  const FieldSpec* field = spec.spec.schema.Find(search.group_by);
+  if (field == nullptr) {
+    return InvalidArgument(Reason::kInvalidArgument,
+                           "the collection has no field " + Quoted(search.group_by) +
+                               NameHint(search.group_by, spec.spec.schema.Names()));
+  }
+  const bool groups = field->type == FieldType::kKeyword || field->type == FieldType::kInteger ||
+                      field->type == FieldType::kBoolean;
+  if (groups && !field->is_list) return OkStatus();
+  return InvalidArgument(Reason::kInvalidArgument,
+                         "field " + Quoted(search.group_by) + " is " +
+                             (field->is_list ? "a list of " : "") +
+                             std::string(FieldTypeName(field->type)) +
+                             "; groups are made by one keyword, integer or boolean");
+}
+
+double DotOf(const SparseVector& a, const SparseVector& b) {
+  double sum = 0;
+  for (size_t i = 0, j = 0; i < a.dimensions.size() && j < b.dimensions.size();) {
+    if (a.dimensions[i] == b.dimensions[j])
+      sum += double{a.weights[i++]} * double{b.weights[j++]};
+    else if (a.dimensions[i] < b.dimensions[j])
+      ++i;
+    else
+      ++j;
+  }
+  return sum;
+}
+
+// As in vectors::Hit.
+double OrderOf(VectorMetric metric, const Vector& a, const Vector& b) {
+  if (const auto* bits = std::get_if<BitVector>(&a)) {
+    const auto& other = std::get<BitVector>(b);
+    double differing = 0;
+    for (size_t i = 0; i < bits->size(); ++i) {
+      differing += std::popcount(static_cast<uint8_t>((*bits)[i] ^ other[i]));
+    }
+    return differing;
+  }
+  const auto& x = std::get<DenseVector>(a);
+  const auto& y = std::get<DenseVector>(b);
+  double dot = 0, xx = 0, yy = 0;
+  for (size_t i = 0; i < x.size(); ++i) {
+    dot += double{x[i]} * double{y[i]};
+    xx += double{x[i]} * double{x[i]};
+    yy += double{y[i]} * double{y[i]};
+  }
+  if (metric == VectorMetric::kL2) return xx + yy - 2 * dot;
+  return metric == VectorMetric::kCosine ? -dot / std::sqrt(xx * yy) : -dot;
+}
+
+}  // namespace
+
+Status CheckSearch(const StoredSpec& spec, const RecordSearch& search) {
+  if (search.top_k < 1 || search.top_k > RecordDatabase::kTopKMax) {
+    return Limit("top_k", search.top_k, RecordDatabase::kTopKMax);
+  }
+  if (search.read.as_of != 0) {
+    return InvalidArgument(Reason::kInvalidArgument,
+                           "searches see what is there now; as_of is for Get and Scroll");
+  }
+  if (!search.vector.has_value() && search.text.empty()) {
+    return InvalidArgument(Reason::kEmptyQuery,
+                           "the search has neither a vector nor a text; give one, or use Scroll");
+  }
+  if (search.vector.has_value()) {
+    RETURN_IF_ERROR(CheckVector(spec, search.vector_name, *search.vector));
+  }
+  RETURN_IF_ERROR(CheckTexts(spec, search));
+  return CheckGroups(spec, search);
+}
+
+SearchRun::SearchRun(const Store& store, StateRef state, const RecordSearch& search,
+                     std::vector<RowId> excluded, const CallContext& context)
+    : store_(store),
+      state_(std::move(state)),
+      spec_(*state_->spec),
+      search_(search),
+      excluded_(std::move(excluded)),
+      context_(context) {
+  if (!search.vector.has_value()) return;
+  dense_ = spec_.FindVector(search.vector_name);
+  sparse_ = spec_.FindSparse(search.vector_name);
+}
+
+bool SearchRun::by_distance() const {
+  return search_.text.empty() && dense_ != nullptr &&
+         (dense_->metric == VectorMetric::kL2 || dense_->metric == VectorMetric::kHamming);
+}
+
+Status SearchRun::Restrict() {
+  ASSIGN_OR_RETURN(const Filter filter, BindRecordFilter(spec_, search_.filter));
+  if (MatchesAll(filter)) return OkStatus();
+  ASSIGN_OR_RETURN(allowed_, MatchRows(store_, *state_, filter, context_));
+  restricted_ = true;
+  return OkStatus();
+}
+
+Result<std::vector<RecordHit>> SearchRun::Run() {
+  RETURN_IF_ERROR(context_.Check());
+  RETURN_IF_ERROR(Restrict());
+  return search_.group_by.empty() ? Plain() : Grouped();
+}
+
+Result<std::vector<RecordHit>> SearchRun::Plain() {
+  ASSIGN_OR_RETURN(std::vector<Candidate> found,
+                   Find(search_.top_k, restricted_ ? &allowed_ : nullptr));
+  std::vector<RecordHit> hits;
+  for (const Candidate& candidate : found) {
+    ASSIGN_OR_RETURN(RecordHit hit, MakeHit(candidate));
+    hits.push_back(std::move(hit));
+  }
+  return hits;
+}
+
+Result<RecordHit> SearchRun::MakeHit(const Candidate& candidate) {
+  RecordReader reader(store_, spec_, state_->version);
+  RecordHit hit;
+  ASSIGN_OR_RETURN(hit.record,
+                   reader.ReadRow(candidate.row, {search_.read.payload, search_.read.vectors}));
+  hit.score = by_distance() ? candidate.order : -candidate.order;
+  return hit;
+}
+
+Result<std::vector<SearchRun::Candidate>> SearchRun::Find(size_t k, const fields::RowSet* allowed) {
+  const size_t wider = k + excluded_.size();
+  Result<std::vector<Candidate>> found =
+      search_.text.empty()
+          ? (sparse_ != nullptr ? FindBySparse(wider, allowed) : FindByVector(wider, allowed))
+          : (search_.vector.has_value() ? FindByBoth(wider, allowed) : FindByText(wider, allowed));
+  if (!found.ok()) return found;
+  std::erase_if(*found, [&](const Candidate& candidate) {
+    return std::binary_search(excluded_.begin(), excluded_.end(), candidate.row);
+  });
+  if (search_.score_limit.has_value()) {
+    const double most = by_distance() ? *search_.score_limit : -*search_.score_limit;
+    std::erase_if(*found, [&](const Candidate& candidate) { return candidate.order > most; });
+  }
+  if (found->size() > k) found->resize(k);
+  return found;
+}
+
+Result<std::vector<SearchRun::Candidate>> SearchRun::FindByVector(size_t k,
+                                                                  const fields::RowSet* allowed) {
+  const RowVectorReader reader(store_, spec_, dense_->name);
+  VectorQuery query;
+  query.vector = DataOf(*search_.vector);
+  query.k = k;
+  query.ef = search_.ef;
+  query.exact = search_.exact || dense_->method == VectorMethod::kExact;
+  query.version = state_->version;
+  query.allowed = allowed;
+  query.reader = dense_->metric == VectorMetric::kHamming ? nullptr : &reader;
+  if (search_.score_limit.has_value() && search_.text.empty()) {
+    query.distance_max =
+        static_cast<float>(by_distance() ? *search_.score_limit : -*search_.score_limit);
+  }
+  ASSIGN_OR_RETURN(const std::vector<vectors::Hit> hits,
+                   SearchVectors(state_->indexes->vectors.at(dense_->name), query, context_));
+  std::vector<Candidate> found;
+  for (const vectors::Hit& hit : hits) found.push_back({hit.row, hit.distance});
+  return found;
+}
+
+Result<std::vector<SearchRun::Candidate>> SearchRun::FindBySparse(size_t k,
+                                                                  const fields::RowSet* allowed) {
+  const fields::FieldSnapshot& all = *state_->indexes->fields;
+  const auto seen = [&](RowId row) {
+    return allowed != nullptr ? allowed->Contains(row) : all.Contains(row);
+  };
+  std::vector<ScoredRow> rows = state_->indexes->sparse.at(sparse_->name)
+                                    ->Search(std::get<SparseVector>(*search_.vector), seen);
+  KeepBest(k, &rows);
+  std::vector<Candidate> found;
+  for (const ScoredRow& row : rows) found.push_back({row.row, -row.score});
+  return found;
+}
+
+std::vector<uint16_t> SearchRun::TextFields() const {
+  std::vector<uint16_t> numbers;
+  for (const auto& [name, number] : spec_.text_numbers) {
+    if (search_.fields.empty() ||
+        std::find(search_.fields.begin(), search_.fields.end(), name) != search_.fields.end()) {
+      numbers.push_back(number);
+    }
+  }
+  return numbers;
+}
+
+Result<std::vector<SearchRun::Candidate>> SearchRun::FindByText(size_t k,
+                                                                const fields::RowSet* allowed) {
+  TextQuery query{search_.text, TextFields(), k, allowed, {}};
+  ASSIGN_OR_RETURN(const std::vector<ScoredRow> rows, SearchTexts(state_, query, context_));
+  std::vector<Candidate> found;
+  for (const ScoredRow& row : rows) found.push_back({row.row, -row.score});
+  return found;
+}
+
+double SearchRun::LikenessOf(double order) const {
+  if (sparse_ != nullptr) return -order;
+  if (dense_->metric == VectorMetric::kL2) return 1 / (1 + order);
+  if (dense_->metric == VectorMetric::kHamming) return 1 - 2 * order / dense_->dimensions;
+  return -order;
+}
+
+Result<double> SearchRun::Likeness(RowId row) {
+  ASSIGN_OR_RETURN(const std::optional<std::string> bytes,
+                   store_.Get(Family::kRecord, RowKey(spec_.id, row)));
+  if (!bytes.has_value()) return Corrupt("record in row " + std::to_string(row));
+  ASSIGN_OR_RETURN(const std::optional<Vector> vector,
+                   DecodeRowVector(spec_, row, *bytes, search_.vector_name));
+  if (!vector.has_value() || !CheckVector(spec_, search_.vector_name, *vector).ok()) return 0.0;
+  if (sparse_ != nullptr) {
+    return DotOf(std::get<SparseVector>(*search_.vector), std::get<SparseVector>(*vector));
+  }
+  return LikenessOf(OrderOf(dense_->metric, *search_.vector, *vector));
+}
+
+Result<std::vector<SearchRun::Candidate>> SearchRun::FindByBoth(size_t k,
+                                                                const fields::RowSet* allowed) {
+  const size_t depth = FusionDepth(k);
+  ASSIGN_OR_RETURN(const std::vector<Candidate> near, sparse_ != nullptr
+                                                          ? FindBySparse(depth, allowed)
+                                                          : FindByVector(depth, allowed));
+  TextQuery query{search_.text, TextFields(), depth, allowed, {}};
+  std::vector<SearchHit> hits;
+  std::map<RowId, size_t> places;
+  for (const Candidate& candidate : near) {
+    places[candidate.row] = hits.size();
+    hits.push_back({candidate.row, 0, 0, LikenessOf(candidate.order), 0});
+    query.wanted.push_back(candidate.row);
+  }
+  std::sort(query.wanted.begin(), query.wanted.end());
+  ASSIGN_OR_RETURN(const std::vector<ScoredRow> texts, SearchTexts(state_, query, context_));
+  for (const ScoredRow& row : texts) {
+    const auto place = places.find(row.row);
+    if (place != places.end()) {
+      hits[place->second].keyword_score = row.score;
+      continue;
+    }
+    ASSIGN_OR_RETURN(const double likeness, Likeness(row.row));
+    hits.push_back({row.row, 0, 0, likeness, row.score});
+  }
+  FuseScores(&hits);
+  SortHits(k, &hits);
+  std::vector<Candidate> found;
+  for (const SearchHit& hit : hits) found.push_back({hit.chunk, -hit.score});
+  return found;
+}
+
+}  // namespace ragstone::index::records

@@ -1,0 +1,162 @@
+// Making sealed parts.
+#include <algorithm>
+#include <cstdio>
+#include <random>
+
+#include "index/internal/records_db/vector_set.h"
+#include "index/internal/vectors/calibration.h"
+#include "index/internal/vectors/method.h"
+
+namespace ragstone::index::records {
+namespace {
+
+constexpr uint64_t kSeed = 20261123;
+constexpr size_t kQueries = 200;
+constexpr size_t kEfMin = 32;  // queries may be unlike those of the measurement
+
+// The live rows of parts. What a part does not hold exactly is read; an error is kept, because a
+// source cannot fail.
+class LiveRows : public vectors::RowSource {
+ public:
+  LiveRows(const VectorField& field, const std::vector<std::shared_ptr<VectorPart>>& parts,
+           const vectors::ExactReader& reader)
+      : field_(field), reader_(reader) {
+    for (const std::shared_ptr<VectorPart>& part : parts) {
+      for (size_t slot = 0; slot < part->rows(); ++slot) {
+        if (part->GoneAt(slot) == 0) rows_.push_back({part->row_id(slot), part.get(), slot});
+      }
+    }
+  }
+
+  size_t rows() const override { return rows_.size(); }
+  vectors::RowId id(size_t i) const override { return rows_[i].row; }
+  vectors::VectorData vector(size_t i) const override {
+    const Place& place = rows_[i];
+    if (place.part->growing() != nullptr) return place.part->growing()->vector(place.slot);
+    thread_local std::vector<float> buffer;
+    buffer.assign(field_.dimensions, 1.0f);
+    if (place.part->sealed() != nullptr && place.part->sealed()->has_exact() &&
+        field_.metric != VectorMetric::kHamming) {
+      place.part->sealed()->Decode(static_cast<vectors::Slot>(place.slot), buffer.data());
+      return buffer.data();
+    }
+    const Status status = reader_.Read({&place.row, 1}, buffer.data());
+    if (!status.ok()) {
+      MutexLock lock(&mutex_);
+      if (status_.ok()) status_ = status;
+    }
+    return buffer.data();
+  }
+  Status status() const {
+    MutexLock lock(&mutex_);
+    return status_;
+  }
+  std::vector<RowId> ids() const {
+    std::vector<RowId> ids;
+    for (const Place& place : rows_) ids.push_back(place.row);
+    return ids;
+  }
+
+ private:
+  struct Place {
+    RowId row = kNoRow;
+    const VectorPart* part = nullptr;
+    size_t slot = 0;
+  };
+  const VectorField& field_;
+  const vectors::ExactReader& reader_;
+  std::vector<Place> rows_;
+  mutable Mutex mutex_;
+  mutable Status status_ GUARDED_BY(mutex_);
+};
+
+std::string Reason(const vectors::MethodChoice& choice, size_t rows,
+                   const vectors::Calibration& measured) {
+  std::string text = std::string(vectors::MethodName(choice.method)) + " of " +
+                     std::to_string(rows) + " vectors: " + choice.reason;
+  if (measured.queries == 0) return text;
+  char recall[96];
+  snprintf(recall, sizeof(recall), "; ef %zu, recall@%zu %.3f measured on %zu queries", measured.ef,
+           measured.k, static_cast<double>(measured.recall), measured.queries);
+  return text + recall;
+}
+
+// Queries to measure recall with. A row of a graph is found by its own links, and so are its
+// neighbours; queries of clients are not in the graph. So each is the sum of two.
+std::vector<float> Queries(const VectorField& field, const LiveRows& source) {
+  std::mt19937_64 random(kSeed);
+  std::vector<float> queries;
+  const auto row = [&] {
+    const auto* values = static_cast<const float*>(source.vector(random() % source.rows()));
+    return std::vector<float>(values, values + field.dimensions);
+  };
+  for (size_t i = 0; i < kQueries; ++i) {
+    const std::vector<float> near = row();
+    const std::vector<float> other = row();
+    for (size_t j = 0; j < near.size(); ++j) queries.push_back(near[j] + other[j]);
+  }
+  return queries;
+}
+
+Result<vectors::Calibration> Measure(const VectorField& field, const LiveRows& source,
+                                     const vectors::ExactReader& reader,
+                                     const std::atomic<bool>* stop,
+                                     const vectors::Segment& segment) {
+  const std::vector<float> values = Queries(field, source);
+  RETURN_IF_ERROR(source.status());
+  std::vector<vectors::VectorData> queries;
+  for (size_t i = 0; i < kQueries; ++i) queries.push_back(values.data() + i * field.dimensions);
+  vectors::CalibrateOptions options;
+  options.target_recall = field.target_recall;
+  options.queries = queries;
+  options.reader = segment.has_exact() ? nullptr : &reader;
+  options.stop = stop;
+  return vectors::Calibrate(segment, options);
+}
+
+// FAILED_PRECONDITION if there are too few rows to learn from.
+Result<std::shared_ptr<VectorPart>> SealCompact(const vectors::VectorSpec& spec,
+                                                const LiveRows& source,
+                                                const vectors::MethodChoice& choice) {
+  vectors::CompactOptions options;
+  options.method = choice.method;
+  ASSIGN_OR_RETURN(std::unique_ptr<vectors::CompactIndex> index,
+                   vectors::CompactIndex::Build(spec, source, options));
+  RETURN_IF_ERROR(source.status());
+  return VectorPart::Compact(std::move(index), source.ids(), Reason(choice, source.rows(), {}));
+}
+
+}  // namespace
+
+Result<std::shared_ptr<VectorPart>> SealParts(const VectorField& field,
+                                              const std::vector<std::shared_ptr<VectorPart>>& parts,
+                                              const vectors::ExactReader& reader,
+                                              const std::atomic<bool>* stop) {
+  const LiveRows source(field, parts, reader);
+  vectors::MethodQuestion question;
+  question.spec = SpecOf(field);
+  question.rows = source.rows();
+  question.wanted = static_cast<vectors::Method>(field.method);
+  ASSIGN_OR_RETURN(vectors::MethodChoice choice, vectors::ChooseMethod(question));
+  if (choice.method == vectors::Method::kIvfPq || choice.method == vectors::Method::kLsh) {
+    Result<std::shared_ptr<VectorPart>> part = SealCompact(question.spec, source, choice);
+    if (part.ok() || part.status().code() != StatusCode::kFailedPrecondition) return part;
+    choice = {vectors::Method::kScan, 0, part.status().message()};
+  }
+  vectors::SealOptions options;
+  options.with_graph = choice.method == vectors::Method::kGraph;
+  options.graph.stop = stop;
+  ASSIGN_OR_RETURN(std::unique_ptr<vectors::Segment> segment,
+                   vectors::Segment::Build(question.spec, source, options));
+  RETURN_IF_ERROR(source.status());
+  vectors::Calibration measured;
+  if (segment->has_graph() && field.metric != VectorMetric::kHamming) {
+    ASSIGN_OR_RETURN(measured, Measure(field, source, reader, stop, *segment));
+    measured.ef = std::max(measured.ef, kEfMin);
+    segment->set_ef(measured.ef);
+  }
+  std::string reason = Reason(choice, segment->rows(), measured);
+  return VectorPart::Sealed(std::move(segment), std::move(reason));
+}
+
+}  // namespace ragstone::index::records

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/call_context.h"
+#include "index/internal/fields/row_set.h"
+#include "index/internal/records_db/vector_part.h"
+#include "index/internal/vectors/segment.h"
+
+namespace ragstone::index::records {
+
+// The vectors of one name in memory: sealed parts, and growing ones of which the last takes new
+// rows. Changed under the collection's commit lock only.
+class VectorSet {
+ public:
+  // `seal_rows`: a growing part of so many rows is sealed in the background.
+  VectorSet(const VectorField& field, size_t seal_rows);
+
+  const VectorField& field() const { return field_; }
+  // Adds a row that nobody sees until Publish.
+  Status Stage(RowId row, const Vector& vector);
+  void Publish();
+  void MarkGone(RowId row, SequenceNumber at);
+  VectorView View() const;
+
+  // What is to become one sealed part; empty if nothing is.
+  std::vector<std::shared_ptr<VectorPart>> ChooseParts() const;
+  // Puts `made` in the place of those it was made of. Rows that went meanwhile are marked in it.
+  void Replace(const std::vector<std::shared_ptr<VectorPart>>& parts,
+               std::shared_ptr<VectorPart> made);
+
+ private:
+  const VectorField field_;
+  const vectors::VectorSpec spec_;
+  const size_t seal_rows_;
+  std::vector<std::shared_ptr<VectorPart>> parts_;  // sealed ones first
+};
+
+// Builds one sealed part from the live rows of several, with a graph where the method asks for one,
+// and calibrates it. `reader` gives vectors that the parts do not hold exactly.
+Result<std::shared_ptr<VectorPart>> SealParts(const VectorField& field,
+                                              const std::vector<std::shared_ptr<VectorPart>>& parts,
+                                              const vectors::ExactReader& reader,
+                                              const std::atomic<bool>* stop);
+
+// How the vectors are searched, for people.
+std::string DescribeVectors(const VectorField& field, const VectorView& view);
+
+// One search of a state's vectors of one name.
+struct VectorQuery {
+  vectors::VectorData vector = nullptr;
+  size_t k = 0;
+  size_t ef = 0;
+  bool exact = false;
+  std::optional<float> distance_max;
+  SequenceNumber version = 0;               // of the state
+  const fields::RowSet* allowed = nullptr;  // of the state's rows; null: all
+  const vectors::ExactReader* reader = nullptr;
+};
+// The nearest min(k, matches), nearest first.
+Result<std::vector<vectors::Hit>> SearchVectors(const VectorView& view, const VectorQuery& query,
+                                                const CallContext& context);
+
+}  // namespace ragstone::index::records

@@ -1,0 +1,285 @@
+#include "index/internal/vectors/compact_index.h"
+
+#include <faiss/IndexFlat.h>
+#include <faiss/IndexIVFPQ.h>
+#include <faiss/IndexLSH.h>
+#include <faiss/impl/IDSelector.h>
+#include <omp.h>
+
+#include <algorithm>
+#include <cmath>
+#include <exception>
+#include <numeric>
+
+namespace ragstone::index::vectors {
+namespace {
+
+constexpr size_t kCodesOfPart = 256;
+constexpr size_t kTrainRowsMin = 39 * kCodesOfPart;
+constexpr size_t kPartDimensions = 4;  // values that share a byte
+constexpr size_t kAddRows = 4096;
+constexpr size_t kCandidatesMin = 100;
+constexpr size_t kFirstLists = 16;
+
+using Id = faiss::Index::idx_t;
+
+// The vector as FAISS is given it: of length one under cosine, zeros to a whole number of parts.
+void Shape(const VectorSpec& spec, VectorData vector, size_t size, float* out) {
+  const auto* values = static_cast<const float*>(vector);
+  double norm = 0;
+  for (uint32_t i = 0; i < spec.dimensions; ++i) norm += double{values[i]} * values[i];
+  const bool scaled = spec.metric == Metric::kCosine && norm > 0;
+  const float factor = scaled ? static_cast<float>(1 / std::sqrt(norm)) : 1.0f;
+  for (size_t i = 0; i < size; ++i) out[i] = i < spec.dimensions ? values[i] * factor : 0.0f;
+}
+
+// Rows `begin`, `begin + step`, ... of a source.
+std::vector<float> ShapedRows(const VectorSpec& spec, const RowSource& source, size_t begin,
+                              size_t count, size_t step, size_t size) {
+  std::vector<float> rows(count * size);
+  for (size_t i = 0; i < count; ++i) {
+    Shape(spec, source.vector(begin + i * step), size, rows.data() + i * size);
+  }
+  return rows;
+}
+
+Status FaissFailed(const std::exception& error) {
+  return Internal(std::string("FAISS failed on a compact vector index: ") + error.what());
+}
+
+// What both methods share: row ids, and the last ranking.
+class Base : public CompactIndex {
+ public:
+  size_t rows() const override { return ids_.size(); }
+
+ protected:
+  Base(const VectorSpec& spec, const RowSource& source, size_t size) : spec_(spec), size_(size) {
+    for (size_t i = 0; i < source.rows(); ++i) ids_.push_back(source.id(i));
+  }
+  bool Allows(const Restriction* restriction, Slot slot) const {
+    return restriction == nullptr || restriction->allowed(ids_[slot], slot);
+  }
+  size_t Candidates(const SearchOptions& options) const {
+    return std::max({options.ef, options.rescore, 10 * options.k, kCandidatesMin});
+  }
+
+  // Replaces distances by those of the vectors if there is a reader, and keeps the best k.
+  Status Rank(VectorData query, const SearchOptions& options, std::vector<Hit>* hits) const {
+    if (options.reader != nullptr && !hits->empty()) {
+      std::vector<RowId> rows;
+      std::vector<Slot> slots(hits->size());
+      std::iota(slots.begin(), slots.end(), 0);
+      for (const Hit& hit : *hits) rows.push_back(hit.row);
+      std::vector<float> vectors(rows.size() * spec_.dimensions);
+      RETURN_IF_ERROR(options.reader->Read(rows, vectors.data()));
+      CodePlan plan;
+      plan.metric = spec_.metric;
+      plan.dimensions = spec_.dimensions;
+      ASSIGN_OR_RETURN(Codes codes, Codes::Make(plan, rows.size()));
+      for (const Slot slot : slots) {
+        codes.Encode(slot, vectors.data() + size_t{slot} * spec_.dimensions);
+      }
+      CodedQuery coded;
+      codes.Prepare(query, &coded);
+      std::vector<float> distances(rows.size());
+      codes.Distances(coded, slots.data(), slots.size(), distances.data());
+      for (size_t i = 0; i < rows.size(); ++i) (*hits)[i].distance = distances[i];
+    }
+    std::sort(hits->begin(), hits->end(), Nearer);
+    if (hits->size() > options.k) hits->resize(options.k);
+    return OkStatus();
+  }
+
+  const VectorSpec spec_;
+  const size_t size_;  // dimensions with zeros behind them
+  std::vector<RowId> ids_;
+};
+
+class IvfPq : public Base {
+ public:
+  IvfPq(const VectorSpec& spec, const RowSource& source, const CompactOptions& options)
+      : Base(spec, source,
+             (spec.dimensions + kPartDimensions - 1) / kPartDimensions * kPartDimensions),
+        metric_(spec.metric == Metric::kL2 ? faiss::METRIC_L2 : faiss::METRIC_INNER_PRODUCT),
+        quantizer_(static_cast<Id>(size_), metric_),
+        index_(&quantizer_, size_, ListsOf(source.rows(), options), size_ / kPartDimensions, 8,
+               metric_) {
+    omp_set_num_threads(1);  // of this thread's regions: builds run beside searches
+    index_.cp.niter = 10;
+    index_.pq.cp.niter = 10;
+    index_.use_precomputed_table = -1;  // would take more memory than the codes
+    const size_t step = std::max<size_t>(1, source.rows() / options.train_rows_max);
+    const size_t sample = source.rows() / step;
+    const std::vector<float> train = ShapedRows(spec, source, 0, sample, step, size_);
+    index_.train(static_cast<Id>(sample), train.data());
+    for (size_t begin = 0; begin < source.rows(); begin += kAddRows) {
+      const size_t count = std::min(kAddRows, source.rows() - begin);
+      const std::vector<float> rows = ShapedRows(spec, source, begin, count, 1, size_);
+      index_.add(static_cast<Id>(count), rows.data());
+    }
+  }
+
+  uint64_t bytes() const override {
+    return rows() * (index_.code_size + sizeof(Id) + sizeof(RowId)) +
+           sizeof(float) * size_ * (index_.nlist + kCodesOfPart);
+  }
+
+  Status Search(VectorData query, const SearchOptions& options, const Restriction* restriction,
+                std::vector<Hit>* hits) const override {
+    try {
+      std::vector<float> shaped(size_);
+      Shape(spec_, query, size_, shaped.data());
+      const size_t wanted = std::min(Candidates(options), rows());
+      // Lists are added until there are as many candidates as wanted, or no more lists.
+      for (size_t lists = std::min<size_t>(kFirstLists, index_.nlist);;
+           lists = std::min<size_t>(index_.nlist, lists * 4)) {
+        SearchLists(shaped.data(), lists, wanted, restriction, hits);
+        if (hits->size() >= wanted || lists == index_.nlist) break;
+      }
+    } catch (const std::exception& error) {
+      return FaissFailed(error);
+    }
+    return Rank(query, options, hits);
+  }
+
+ private:
+  // What FAISS asks whether a row may be returned.
+  class Selector : public faiss::IDSelector {
+   public:
+    Selector(const IvfPq* index, const Restriction* restriction)
+        : index_(index), restriction_(restriction) {}
+    bool is_member(Id id) const override {
+      return index_->Allows(restriction_, static_cast<Slot>(id));
+    }
+
+   private:
+    const IvfPq* const index_;
+    const Restriction* const restriction_;
+  };
+
+  static size_t ListsOf(size_t rows, const CompactOptions& options) {
+    if (options.lists > 0) return options.lists;
+    return std::max<size_t>(1, static_cast<size_t>(std::sqrt(static_cast<double>(rows))));
+  }
+
+  void SearchLists(const float* query, size_t lists, size_t wanted, const Restriction* restriction,
+                   std::vector<Hit>* hits) const {
+    std::vector<Id> list_ids(lists), found(wanted, -1);
+    std::vector<float> list_distances(lists), distances(wanted);
+    quantizer_.search(1, query, static_cast<Id>(lists), list_distances.data(), list_ids.data());
+    const Selector selector(this, restriction);
+    faiss::IVFSearchParameters parameters;
+    parameters.nprobe = lists;
+    parameters.sel = restriction == nullptr ? nullptr : const_cast<Selector*>(&selector);
+    // Not index_.search(): that counts in a global without a lock.
+    faiss::IndexIVFStats counted;
+    index_.search_preassigned(1, query, static_cast<Id>(wanted), list_ids.data(),
+                              list_distances.data(), distances.data(), found.data(), false,
+                              &parameters, &counted);
+    hits->clear();
+    for (size_t i = 0; i < wanted; ++i) {
+      if (found[i] < 0) continue;
+      const Slot slot = static_cast<Slot>(found[i]);
+      const float distance = metric_ == faiss::METRIC_L2 ? distances[i] : -distances[i];
+      hits->push_back({ids_[slot], slot, distance});
+    }
+  }
+
+  const faiss::MetricType metric_;
+  faiss::IndexFlat quantizer_;
+  faiss::IndexIVFPQ index_;
+};
+
+// FAISS's signs after a rotation, compared by our kernels.
+class Lsh : public Base {
+ public:
+  Lsh(const VectorSpec& spec, const RowSource& source, const CompactOptions& options, Codes codes)
+      : Base(spec, source, spec.dimensions),
+        index_(static_cast<Id>(size_), static_cast<int>(BitsOf(spec, options))),
+        codes_(std::move(codes)) {
+    std::vector<uint8_t> bits(kAddRows * index_.code_size);
+    for (size_t begin = 0; begin < source.rows(); begin += kAddRows) {
+      const size_t count = std::min(kAddRows, source.rows() - begin);
+      const std::vector<float> rows = ShapedRows(spec, source, begin, count, 1, size_);
+      index_.sa_encode(static_cast<Id>(count), rows.data(), bits.data());
+      for (size_t i = 0; i < count; ++i) {
+        codes_.Encode(static_cast<Slot>(begin + i), bits.data() + i * index_.code_size);
+      }
+    }
+  }
+  static uint32_t BitsOf(const VectorSpec& spec, const CompactOptions& options) {
+    return options.bits > 0 ? options.bits : 2 * spec.dimensions;
+  }
+
+  uint64_t bytes() const override {
+    return codes_.bytes() + rows() * sizeof(RowId) + index_.rrot.A.size() * sizeof(float);
+  }
+
+  Status Search(VectorData query, const SearchOptions& options, const Restriction* restriction,
+                std::vector<Hit>* hits) const override {
+    std::vector<float> shaped(size_);
+    Shape(spec_, query, size_, shaped.data());
+    std::vector<uint8_t> bits(index_.code_size);
+    try {
+      index_.sa_encode(1, shaped.data(), bits.data());
+    } catch (const std::exception& error) {
+      return FaissFailed(error);
+    }
+    CodedQuery coded;
+    codes_.Prepare(bits.data(), &coded);
+    TopSlots top(std::min(Candidates(options), rows()));
+    constexpr size_t kBlock = 64;
+    Slot block[kBlock];
+    float distances[kBlock];
+    for (Slot slot = 0; slot < rows();) {
+      size_t count = 0;
+      for (; slot < rows() && count < kBlock; ++slot) {
+        if (Allows(restriction, slot)) block[count++] = slot;
+      }
+      codes_.Distances(coded, block, count, distances);
+      for (size_t i = 0; i < count; ++i) top.Offer(distances[i], block[i]);
+    }
+    hits->clear();
+    for (const TopSlots::Entry& entry : top.Sorted()) {
+      hits->push_back({ids_[entry.slot], entry.slot, entry.distance});
+    }
+    return Rank(query, options, hits);
+  }
+
+ private:
+  faiss::IndexLSH index_;
+  Codes codes_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<CompactIndex>> CompactIndex::Build(const VectorSpec& spec,
+                                                          const RowSource& source,
+                                                          const CompactOptions& options) {
+  RETURN_IF_ERROR(CheckSpec(spec));
+  const bool lsh = options.method == Method::kLsh;
+  if (spec.metric == Metric::kHamming || (!lsh && options.method != Method::kIvfPq) ||
+      source.rows() > kSegmentRowsMax || options.bits > 8 * kDimensionsMax) {
+    return InvalidArgument(Reason::kInvalidArgument,
+                           "a compact index is IVF-PQ or LSH over vectors of numbers");
+  }
+  if (!lsh && source.rows() < kTrainRowsMin) {
+    return FailedPrecondition(Reason::kInvalidArgument,
+                              "IVF-PQ learns from at least " + std::to_string(kTrainRowsMin) +
+                                  " vectors, there are " + std::to_string(source.rows()) +
+                                  "; use a graph or a scan");
+  }
+  try {
+    if (!lsh) return std::unique_ptr<CompactIndex>(new IvfPq(spec, source, options));
+    CodePlan plan;
+    plan.kind = CodeKind::kBits;
+    plan.metric = Metric::kHamming;
+    plan.dimensions = Lsh::BitsOf(spec, options);
+    ASSIGN_OR_RETURN(Codes codes, Codes::Make(plan, source.rows()));
+    return std::unique_ptr<CompactIndex>(new Lsh(spec, source, options, std::move(codes)));
+  } catch (const std::exception& error) {
+    return FaissFailed(error);
+  }
+}
+
+}  // namespace ragstone::index::vectors

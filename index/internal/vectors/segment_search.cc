@@ -1,0 +1,300 @@
+// Searching a segment: which way, and each of them.
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "index/internal/vectors/segment.h"
+
+namespace ragstone::index::vectors {
+namespace {
+
+// Above this share of matches a walk over all rows finds enough of them on its way; below, one over
+// matches alone is shorter.
+constexpr double kTwoHopShareMax = 0.4;
+// A walk over all rows shows where to begin one over matches.
+constexpr size_t kSeedWidth = 32;
+constexpr size_t kScanBlock = 64;
+// Up to so many rows are scanned with their exact vectors at once.
+constexpr size_t kExactScanMax = 4096;
+constexpr size_t kBatchWalks = 8;
+constexpr size_t kRangeFirst = 64;
+
+// The walks of this thread, kept for their memory.
+Walk* ThreadWalk(size_t i) {
+  thread_local std::vector<std::unique_ptr<Walk>> walks;
+  while (walks.size() <= i) walks.push_back(std::make_unique<Walk>());
+  return walks[i].get();
+}
+
+bool AllowsSlot(const Restriction* restriction, const std::vector<RowId>& ids, Slot slot) {
+  return restriction == nullptr || restriction->allowed(ids[slot], slot);
+}
+
+// How many candidates are ranked by exact distances, so that the errors of codes hardly ever cost
+// one of the best k.
+size_t RescoreOf(CodeKind kind, const SearchOptions& options) {
+  if (options.rescore > 0) return std::max(options.rescore, options.k);
+  if (kind == CodeKind::kInt8) return 2 * options.k + 16;
+  if (kind == CodeKind::kBits) return 10 * options.k + 100;
+  return options.k;
+}
+
+// Of float vectors of which only signs are left: about the angle, as if of length one.
+float EstimateFromBits(float differing, const VectorSpec& spec) {
+  const double cosine =
+      std::cos(std::numbers::pi * static_cast<double>(differing) / spec.dimensions);
+  return static_cast<float>(spec.metric == Metric::kL2 ? 2 - 2 * cosine : -cosine);
+}
+
+}  // namespace
+
+Segment::Plan Segment::PlanSearch(const SearchOptions& options,
+                                  const Restriction* restriction) const {
+  Plan plan;
+  plan.rescore =
+      RescoreOf(spec_.metric == Metric::kHamming ? CodeKind::kFloat32 : walk_.plan().kind, options);
+  plan.ef = std::max(options.ef > 0 ? options.ef : ef(), plan.rescore);
+  if (!graph_ || plan.ef > kEfMax || plan.ef * 8 > rows()) return plan;
+  if (restriction == nullptr) {
+    plan.way = Way::kWalk;
+    return plan;
+  }
+  if (restriction->matches <= kScanMatchesMax) return plan;
+  const double share = static_cast<double>(restriction->matches) / static_cast<double>(rows());
+  if (share >= kTwoHopShareMax) {
+    plan.way = Way::kWalk;
+    plan.ef = std::min(kEfMax, static_cast<size_t>(static_cast<double>(plan.ef) / share));
+  } else {
+    plan.way = Way::kWalkTwoHops;
+  }
+  return plan;
+}
+
+void Segment::BeginWalk(const Plan& plan, VectorData query, const SlotPredicate* allowed,
+                        Walk* walk) const {
+  walk->Begin(*graph_, walk_);
+  if (allowed != nullptr) {
+    walk->Collect(*allowed, twins_, plan.way == Way::kWalk ? plan.rescore : plan.ef);
+  }
+  walk_.Prepare(query, walk->query());
+  std::vector<Slot> seeds = {walk->Descend(0)};
+  // The few slots that no link leads to are seeds of every walk.
+  seeds.insert(seeds.end(), unreachable_.begin(), unreachable_.end());
+  const bool restricted = plan.way == Way::kWalkTwoHops;
+  walk->Start(0, restricted ? kSeedWidth : plan.ef, seeds);
+}
+
+void Segment::TakeFound(const Walk& walk, bool restricted, size_t most,
+                        std::vector<Slot>* slots) const {
+  const Pool& found = walk.found();
+  slots->clear();
+  for (size_t i = 0; i < found.size() && slots->size() < most; ++i) {
+    if (restricted) {
+      slots->push_back(found[i].slot());  // twins are among what was found
+      continue;
+    }
+    twins_.ForEqual(found[i].slot(), [&](Slot slot) {
+      slots->push_back(slot);
+      return slots->size() < most;
+    });
+  }
+}
+
+void Segment::ScanSlots(const Codes& codes, VectorData query, const Restriction* restriction,
+                        TopSlots* top) const {
+  CodedQuery coded;
+  codes.Prepare(query, &coded);
+  Slot block[kScanBlock];
+  float distances[kScanBlock];
+  size_t count = 0;
+  const auto flush = [&] {
+    codes.Distances(coded, block, count, distances);
+    for (size_t i = 0; i < count; ++i) top->Offer(distances[i], block[i]);
+    count = 0;
+  };
+  const auto consider = [&](Slot slot) {
+    if (!AllowsSlot(restriction, row_ids_, slot)) return;
+    block[count++] = slot;
+    if (count == kScanBlock) flush();
+  };
+  if (restriction != nullptr && !restriction->rows.empty() &&
+      restriction->rows.size() < rows() / 4) {
+    for (const RowId row : restriction->rows) {
+      const Slot slot = Find(row);
+      if (slot != kNoSlot) consider(slot);
+    }
+  } else {
+    for (Slot slot = 0; slot < rows(); ++slot) consider(slot);
+  }
+  flush();
+}
+
+void Segment::Scan(VectorData query, size_t most, const Restriction* restriction,
+                   std::vector<Slot>* slots) const {
+  const size_t matches = restriction != nullptr ? restriction->matches : rows();
+  TopSlots top(most);
+  ScanSlots(matches <= kExactScanMax ? best_codes() : walk_, query, restriction, &top);
+  slots->clear();
+  for (const TopSlots::Entry& entry : top.Sorted()) slots->push_back(entry.slot);
+}
+
+Status Segment::ExactDistances(VectorData query, const std::vector<Slot>& slots,
+                               const ExactReader* reader, std::vector<float>* distances) const {
+  distances->resize(slots.size());
+  if (has_exact() || reader == nullptr) {
+    CodedQuery coded;
+    const Codes& codes = best_codes();
+    codes.Prepare(query, &coded);
+    codes.Distances(coded, slots.data(), slots.size(), distances->data());
+    if (codes.plan().kind == CodeKind::kBits && spec_.metric != Metric::kHamming) {
+      for (float& distance : *distances) distance = EstimateFromBits(distance, spec_);
+    }
+    return OkStatus();
+  }
+  std::vector<RowId> rows;
+  for (const Slot slot : slots) rows.push_back(row_ids_[slot]);
+  std::vector<float> vectors(slots.size() * spec_.dimensions);
+  RETURN_IF_ERROR(reader->Read(rows, vectors.data()));
+  CodePlan plan;
+  plan.metric = spec_.metric;
+  plan.dimensions = spec_.dimensions;
+  ASSIGN_OR_RETURN(Codes read, Codes::Make(plan, slots.size()));
+  std::vector<Slot> all(slots.size());
+  for (size_t i = 0; i < slots.size(); ++i) {
+    all[i] = static_cast<Slot>(i);
+    read.Encode(all[i], vectors.data() + i * spec_.dimensions);
+  }
+  CodedQuery coded;
+  read.Prepare(query, &coded);
+  read.Distances(coded, all.data(), all.size(), distances->data());
+  return OkStatus();
+}
+
+Status Segment::Rank(VectorData query, const std::vector<Slot>& slots, const SearchOptions& options,
+                     std::vector<Hit>* hits) const {
+  std::vector<float> distances;
+  RETURN_IF_ERROR(ExactDistances(query, slots, options.reader, &distances));
+  hits->clear();
+  for (size_t i = 0; i < slots.size(); ++i) {
+    hits->push_back({row_ids_[slots[i]], slots[i], distances[i]});
+  }
+  const size_t count = std::min(options.k, hits->size());
+  std::partial_sort(hits->begin(), hits->begin() + static_cast<ptrdiff_t>(count), hits->end(),
+                    Nearer);
+  hits->resize(count);
+  return OkStatus();
+}
+
+Status Segment::Search(VectorData query, const SearchOptions& options,
+                       const Restriction* restriction, std::vector<Hit>* hits) const {
+  const Plan plan = PlanSearch(options, restriction);
+  std::vector<Slot> slots;
+  if (plan.way != Way::kScan) {
+    Walk* const walk = ThreadWalk(0);
+    const auto passes = [&](Slot slot) { return restriction->allowed(row_ids_[slot], slot); };
+    const SlotPredicate allowed(passes);
+    BeginWalk(plan, query, restriction != nullptr ? &allowed : nullptr, walk);
+    walk->Run();
+    if (plan.way == Way::kWalkTwoHops) {
+      walk->Restrict();
+      walk->Run();
+    }
+    TakeFound(*walk, restriction != nullptr, plan.rescore, &slots);
+  }
+  // A walk may come short of what there is; without restriction it finds all that can be reached.
+  if (plan.way == Way::kScan ||
+      (restriction != nullptr && slots.size() < std::min(options.k, rows()))) {
+    Scan(query, plan.rescore, restriction, &slots);
+  }
+  return Rank(query, slots, options, hits);
+}
+
+Status Segment::SearchBatch(std::span<const VectorData> queries, const SearchOptions& options,
+                            std::vector<std::vector<Hit>>* hits) const {
+  hits->resize(queries.size());
+  const Plan plan = PlanSearch(options, nullptr);
+  if (plan.way == Way::kScan) {
+    for (size_t i = 0; i < queries.size(); ++i) {
+      RETURN_IF_ERROR(Search(queries[i], options, nullptr, &(*hits)[i]));
+    }
+    return OkStatus();
+  }
+  struct Running {
+    Walk* walk;
+    size_t query;
+  };
+  std::vector<Running> running;
+  size_t next = 0;
+  const auto begin = [&](Running* slot) {
+    slot->query = next++;
+    BeginWalk(plan, queries[slot->query], nullptr, slot->walk);
+    slot->walk->Gather();
+  };
+  for (size_t i = 0; i < std::min(kBatchWalks, queries.size()); ++i) {
+    running.push_back({ThreadWalk(i), 0});
+    begin(&running.back());
+  }
+  std::vector<Slot> slots;
+  while (!running.empty()) {
+    for (size_t i = 0; i < running.size();) {
+      running[i].walk->Score();
+      if (running[i].walk->Gather()) {
+        ++i;
+        continue;
+      }
+      TakeFound(*running[i].walk, false, plan.rescore, &slots);
+      const size_t query = running[i].query;
+      RETURN_IF_ERROR(Rank(queries[query], slots, options, &(*hits)[query]));
+      if (next < queries.size()) {
+        begin(&running[i]);
+      } else {
+        running[i] = running.back();
+        running.pop_back();
+      }
+    }
+  }
+  return OkStatus();
+}
+
+Status Segment::SearchRange(VectorData query, float distance_max, const SearchOptions& options,
+                            const Restriction* restriction, std::vector<Hit>* hits) const {
+  const size_t most = std::min(options.k, rows());
+  SearchOptions wider = options;
+  for (wider.k = std::min(kRangeFirst, most);; wider.k = std::min(most, wider.k * 4)) {
+    RETURN_IF_ERROR(Search(query, wider, restriction, hits));
+    const bool ended = hits->size() < wider.k || wider.k == most ||
+                       (!hits->empty() && hits->back().distance > distance_max);
+    if (ended) break;
+  }
+  const auto beyond = std::find_if(hits->begin(), hits->end(),
+                                   [&](const Hit& hit) { return hit.distance > distance_max; });
+  hits->erase(beyond, hits->end());
+  return OkStatus();
+}
+
+Status Segment::SearchExact(VectorData query, const SearchOptions& options,
+                            const Restriction* restriction, std::vector<Hit>* hits) const {
+  std::vector<Slot> slots;
+  if (has_exact() || options.reader == nullptr) {
+    TopSlots top(options.k);
+    ScanSlots(best_codes(), query, restriction, &top);
+    for (const TopSlots::Entry& entry : top.Sorted()) slots.push_back(entry.slot);
+    return Rank(query, slots, options, hits);
+  }
+  hits->clear();
+  constexpr Slot kAtOnce = 4096;
+  for (Slot begin = 0; begin < rows(); begin += kAtOnce) {
+    slots.clear();
+    for (Slot slot = begin; slot < std::min<size_t>(rows(), size_t{begin} + kAtOnce); ++slot) {
+      if (AllowsSlot(restriction, row_ids_, slot)) slots.push_back(slot);
+    }
+    std::vector<Hit> found;
+    RETURN_IF_ERROR(Rank(query, slots, options, &found));
+    hits->insert(hits->end(), found.begin(), found.end());
+    std::sort(hits->begin(), hits->end(), Nearer);
+    if (hits->size() > options.k) hits->resize(options.k);
+  }
+  return OkStatus();
+}
+
+}  // namespace ragstone::index::vectors

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/call_context.h"
+#include "base/status.h"
+#include "index/database.h"
+#include "index/record_database.h"
+#include "services/api.h"
+#include "services/handlers/request_log.h"
+
+namespace ragstone::services {
+
+// The handlers of VectorService. Thread-safe.
+class RecordHandlers {
+ public:
+  // All must outlive it.
+  struct Parts {
+    index::RecordDatabase* records = nullptr;
+    index::Database* database = nullptr;  // for outcomes of requests
+    RequestLog* requests = nullptr;
+  };
+  explicit RecordHandlers(const Parts& parts) : parts_(parts) {}
+
+#define RAGSTONE_DECLARE_RECORDS(service, method)                         \
+  Result<v1::method##Response> method(const v1::method##Request& request, \
+                                      const CallContext& context);
+  RAGSTONE_VECTOR_UNARY_RPCS(RAGSTONE_DECLARE_RECORDS)
+#undef RAGSTONE_DECLARE_RECORDS
+
+  Status UpsertRecordStream(const Reader<v1::UpsertRecordStreamRequest>& read,
+                            const Writer<v1::UpsertRecordStreamResponse>& write,
+                            const CallContext& context);
+
+  // Searches and writes since start.
+  uint64_t searches() const { return searches_; }
+  uint64_t writes() const { return writes_; }
+
+ private:
+  // An error that a filter is to blame for, with the reason of filters; any other as it is. Looks
+  // at the collection again, since only failed calls come here.
+  Status Blame(Status status, const std::string& collection, const index::Filter& filter) const;
+  // Keeps the outcome of a change of a collection under the client's id.
+  Status Remember(std::string_view method, std::string_view id, const std::string& request,
+                  const std::string& response);
+
+  const Parts parts_;
+  std::atomic<uint64_t> searches_{0}, writes_{0};
+};
+
+}  // namespace ragstone::services

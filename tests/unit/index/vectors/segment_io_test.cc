@@ -1,0 +1,164 @@
+// Covers index/internal/vectors/segment_io.cc.
+#include "index/internal/vectors/segment_io.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/index/vectors/map_reader.h"
+
+namespace ragstone::index::vectors {
+namespace {
+
+class Chunks : public ChunkSink, public ChunkSource {
+ public:
+  Status Put(uint32_t number, std::string_view chunk) override {
+    EXPECT_EQ(number, chunks.size());
+    chunks.emplace_back(chunk);
+    return OkStatus();
+  }
+  Result<std::string> Get(uint32_t number) const override {
+    if (number >= chunks.size()) {
+      return Status(StatusCode::kDataLoss, Reason::kDataCorrupt, "no such chunk");
+    }
+    return chunks[number];
+  }
+  std::vector<std::string> chunks;
+};
+
+std::unique_ptr<Segment> Built(const RandomRows& rows) {
+  Result<std::unique_ptr<Segment>> built = Segment::Build(rows.spec(), rows, {});
+  EXPECT_TRUE(built.ok());
+  return std::move(*built);
+}
+
+void ExpectSameHits(const Segment& a, const Segment& b, RandomRows* rows) {
+  for (int i = 0; i < 10; ++i) {
+    const std::vector<uint8_t> query = rows->Query();
+    std::vector<Hit> x, y;
+    ASSERT_TRUE(a.Search(query.data(), {}, nullptr, &x).ok());
+    ASSERT_TRUE(b.Search(query.data(), {}, nullptr, &y).ok());
+    ASSERT_EQ(x.size(), y.size());
+    for (size_t j = 0; j < x.size(); ++j) {
+      EXPECT_EQ(x[j].row, y[j].row);
+      EXPECT_EQ(x[j].distance, y[j].distance);
+    }
+  }
+}
+
+TEST(SegmentIoTest, ASegmentOfEveryKindIsReadAsItWasWritten) {
+  for (const VectorSpec& spec :
+       {VectorSpec{96, Metric::kCosine, Storage::kFloat32},
+        VectorSpec{65, Metric::kL2, Storage::kFloat16}, VectorSpec{65, Metric::kL2, Storage::kInt8},
+        VectorSpec{5, Metric::kInnerProduct, Storage::kFloat32},
+        VectorSpec{129, Metric::kCosine, Storage::kBinary},
+        VectorSpec{77, Metric::kHamming, Storage::kBinary}}) {
+    RandomRows rows(spec, 3000, 6);
+    rows.Duplicate(3, 100);
+    const std::unique_ptr<Segment> segment = Built(rows);
+    segment->set_ef(111);
+    Chunks chunks;
+    SegmentWriteOptions options;
+    options.covers_seq = 42;
+    options.stamp = 7;
+    ASSERT_TRUE(WriteSegment(*segment, options, &chunks).ok());
+    Result<LoadedSegment> loaded = ReadSegment(chunks, nullptr);
+    ASSERT_TRUE(loaded.ok()) << loaded.status().ToString();
+    EXPECT_EQ(loaded->covers_seq, 42u);
+    EXPECT_EQ(loaded->stamp, 7u);
+    EXPECT_EQ(loaded->segment->ef(), 111u);
+    EXPECT_EQ(loaded->segment->spec(), spec);
+    EXPECT_EQ(loaded->segment->twins().count(), segment->twins().count());
+    ExpectSameHits(*segment, *loaded->segment, &rows);
+  }
+}
+
+TEST(SegmentIoTest, VectorsThatAreStoredElsewhereAreReadFromThere) {
+  RandomRows rows({96, Metric::kCosine, Storage::kFloat32}, 9000, 6);
+  const std::unique_ptr<Segment> segment = Built(rows);
+  Chunks whole, less;
+  SegmentWriteOptions options;
+  ASSERT_TRUE(WriteSegment(*segment, options, &whole).ok());
+  options.with_exact = false;
+  ASSERT_TRUE(WriteSegment(*segment, options, &less).ok());
+  EXPECT_LT(less.chunks.size(), whole.chunks.size());
+  const MapReader reader(rows);
+  Result<LoadedSegment> loaded = ReadSegment(less, &reader);
+  ASSERT_TRUE(loaded.ok());
+  ExpectSameHits(*segment, *loaded->segment, &rows);
+  Result<LoadedSegment> without = ReadSegment(less, nullptr);
+  ASSERT_TRUE(without.ok());
+  EXPECT_FALSE(without->segment->has_exact());
+  std::vector<Hit> hits;
+  ASSERT_TRUE(without->segment->Search(rows.vector(0), {}, nullptr, &hits).ok());
+  EXPECT_EQ(hits.front().row, rows.id(0));
+}
+
+TEST(SegmentIoTest, EmptySegmentsAndSegmentsWithoutGraphAreStored) {
+  for (const size_t count : {0, 50}) {
+    RandomRows rows({9, Metric::kL2, Storage::kFloat32}, count, 6);
+    SealOptions seal;
+    seal.with_graph = false;
+    Result<std::unique_ptr<Segment>> segment = Segment::Build(rows.spec(), rows, seal);
+    ASSERT_TRUE(segment.ok());
+    Chunks chunks;
+    ASSERT_TRUE(WriteSegment(**segment, {}, &chunks).ok());
+    Result<LoadedSegment> loaded = ReadSegment(chunks, nullptr);
+    ASSERT_TRUE(loaded.ok()) << loaded.status().ToString();
+    EXPECT_EQ(loaded->segment->rows(), count);
+    EXPECT_FALSE(loaded->segment->has_graph());
+  }
+}
+
+TEST(SegmentIoTest, AnyDamageIsRefused) {
+  RandomRows rows({65, Metric::kL2, Storage::kInt8}, 20'000, 6);
+  SealOptions seal;
+  seal.with_graph = false;
+  Result<std::unique_ptr<Segment>> segment = Segment::Build(rows.spec(), rows, seal);
+  ASSERT_TRUE(segment.ok());
+  Chunks good;
+  ASSERT_TRUE(WriteSegment(**segment, {}, &good).ok());
+  ASSERT_GE(good.chunks.size(), 3u);
+  std::mt19937 random(8);
+  const auto expect_refused = [](const Chunks& chunks, const char* what) {
+    const Result<LoadedSegment> loaded = ReadSegment(chunks, nullptr);
+    ASSERT_FALSE(loaded.ok()) << what;
+    EXPECT_EQ(loaded.status().code(), StatusCode::kDataLoss) << what;
+  };
+  for (int i = 0; i < 100; ++i) {
+    Chunks bad = good;
+    std::string& chunk = bad.chunks[random() % bad.chunks.size()];
+    char& byte = chunk[random() % chunk.size()];
+    byte = static_cast<char>(byte ^ (1 << random() % 8));
+    expect_refused(bad, "a flipped bit");
+    bad = good;
+    std::string& cut = bad.chunks[random() % bad.chunks.size()];
+    cut.resize(random() % cut.size());
+    expect_refused(bad, "a chunk that was cut");
+  }
+  Chunks bad = good;
+  bad.chunks.pop_back();
+  expect_refused(bad, "a missing chunk");
+  bad = good;
+  std::swap(bad.chunks[1], bad.chunks[2]);
+  expect_refused(bad, "chunks out of order");
+  SegmentWriteOptions other;
+  other.stamp = 99;
+  Chunks foreign;
+  ASSERT_TRUE(WriteSegment(**segment, other, &foreign).ok());
+  bad = good;
+  bad.chunks[1] = foreign.chunks[1];
+  expect_refused(bad, "a chunk of another segment");
+}
+
+TEST(SegmentIoTest, AFailingSinkFailsTheWriting) {
+  class Full : public ChunkSink {
+    Status Put(uint32_t number, std::string_view) override {
+      return number == 0 ? OkStatus() : ResourceExhausted(Reason::kDiskFull, "the disk is full");
+    }
+  };
+  RandomRows rows({9, Metric::kL2, Storage::kFloat32}, 10, 6);
+  Full sink;
+  EXPECT_EQ(WriteSegment(*Built(rows), {}, &sink).code(), StatusCode::kResourceExhausted);
+}
+
+}  // namespace
+}  // namespace ragstone::index::vectors
