@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <map>
 #include <optional>
+#include <set>
 #include <system_error>
 
 #include "base/file.h"
@@ -73,6 +74,10 @@ class FileBlobStore : public BlobStore {
     batch->Delete(Table::kBlobs, ReferenceKey(blob, holder));
   }
   Status RemoveIfUnreferenced(const Sha256Digest& blob) override;
+  std::unique_ptr<Hold> HoldRemovals() override;
+  Result<uint64_t> RemoveUnreferenced() override;
+  const std::filesystem::path& dir() const override { return dir_; }
+  void EndHold();
   Result<std::filesystem::path> Find(const Sha256Digest& blob) const override;
 
   uint64_t bytes_max() const { return bytes_max_; }
@@ -93,7 +98,9 @@ class FileBlobStore : public BlobStore {
   Status Publish(const std::filesystem::path& temporary, const Sha256Digest& blob);
 
  private:
-  Status SweepFolder(const std::filesystem::path& folder);
+  // Removes blobs of one folder, as RemoveIfUnreferenced.
+  Status SweepFolder(const std::filesystem::path& folder, uint64_t* removed);
+  Result<bool> Remove(const Sha256Digest& blob);
 
   const std::filesystem::path dir_;
   Database* const database_;
@@ -101,6 +108,17 @@ class FileBlobStore : public BlobStore {
   std::atomic<uint64_t> next_temporary_{0};
   Mutex mutex_;
   std::map<Sha256Digest, int> pins_ GUARDED_BY(mutex_);
+  int holds_ GUARDED_BY(mutex_) = 0;
+  std::set<Sha256Digest> held_ GUARDED_BY(mutex_);  // to be removed when no hold is left
+};
+
+class FileHold : public BlobStore::Hold {
+ public:
+  explicit FileHold(FileBlobStore* store) : store_(store) {}
+  ~FileHold() override { store_->EndHold(); }
+
+ private:
+  FileBlobStore* const store_;
 };
 
 FileBlobWriter::~FileBlobWriter() {
@@ -159,16 +177,40 @@ Result<std::unique_ptr<BlobWriter>> FileBlobStore::Create() {
 
 // The lock is held across the removal: a writer of the same content pins before it renames, so its
 // file comes after the removal or prevents it.
-Status FileBlobStore::RemoveIfUnreferenced(const Sha256Digest& blob) {
+Result<bool> FileBlobStore::Remove(const Sha256Digest& blob) {
   MutexLock lock(&mutex_);
-  if (pins_.count(blob) > 0) return OkStatus();
+  if (pins_.count(blob) > 0) return false;
   ASSIGN_OR_RETURN(const bool referenced, IsReferenced(*database_, blob));
-  if (referenced) return OkStatus();
-  const std::filesystem::path path = PathOf(blob);
-  if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
-    return ErrnoStatus(errno, "remove " + path.native());
+  if (referenced) return false;
+  if (holds_ > 0) {
+    held_.insert(blob);
+    return false;
   }
-  return OkStatus();
+  const std::filesystem::path path = PathOf(blob);
+  if (::unlink(path.c_str()) == 0) return true;
+  if (errno == ENOENT) return false;
+  return ErrnoStatus(errno, "remove " + path.native());
+}
+
+Status FileBlobStore::RemoveIfUnreferenced(const Sha256Digest& blob) {
+  return Remove(blob).status();
+}
+
+std::unique_ptr<BlobStore::Hold> FileBlobStore::HoldRemovals() {
+  MutexLock lock(&mutex_);
+  ++holds_;
+  return std::make_unique<FileHold>(this);
+}
+
+void FileBlobStore::EndHold() {
+  std::set<Sha256Digest> held;
+  {
+    MutexLock lock(&mutex_);
+    if (--holds_ > 0) return;
+    held.swap(held_);
+  }
+  // One that cannot be removed now is removed at the next start.
+  for (const Sha256Digest& blob : held) (void)RemoveIfUnreferenced(blob);
 }
 
 Result<std::filesystem::path> FileBlobStore::Find(const Sha256Digest& blob) const {
@@ -185,25 +227,36 @@ Status FileBlobStore::Sweep() {
   std::filesystem::directory_iterator it(dir_, error);
   for (; !error && it != std::filesystem::directory_iterator(); it.increment(error)) {
     const std::string name = it->path().filename().native();
-    if (name.compare(0, kTemporaryPrefix.size(), kTemporaryPrefix) == 0) {
-      if (::unlink(it->path().c_str()) != 0) {
-        return ErrnoStatus(errno, "remove " + it->path().native());
-      }
-    } else if (name.size() == 2) {
-      RETURN_IF_ERROR(SweepFolder(it->path()));
+    if (name.compare(0, kTemporaryPrefix.size(), kTemporaryPrefix) != 0) continue;
+    if (::unlink(it->path().c_str()) != 0) {
+      return ErrnoStatus(errno, "remove " + it->path().native());
     }
   }
   if (error) return ErrnoStatus(error.value(), "list " + dir_.native());
-  return OkStatus();
+  return RemoveUnreferenced().status();
 }
 
-Status FileBlobStore::SweepFolder(const std::filesystem::path& folder) {
+Result<uint64_t> FileBlobStore::RemoveUnreferenced() {
+  uint64_t removed = 0;
+  std::error_code error;
+  std::filesystem::directory_iterator it(dir_, error);
+  for (; !error && it != std::filesystem::directory_iterator(); it.increment(error)) {
+    if (it->path().filename().native().size() != 2) continue;
+    RETURN_IF_ERROR(SweepFolder(it->path(), &removed));
+  }
+  if (error) return ErrnoStatus(error.value(), "list " + dir_.native());
+  return removed;
+}
+
+Status FileBlobStore::SweepFolder(const std::filesystem::path& folder, uint64_t* removed) {
   std::error_code error;
   std::filesystem::directory_iterator it(folder, error);
   for (; !error && it != std::filesystem::directory_iterator(); it.increment(error)) {
     // Files that are not ours are left alone.
     const Result<Sha256Digest> blob = Sha256Digest::FromHex(it->path().filename().native());
-    if (blob.ok()) RETURN_IF_ERROR(RemoveIfUnreferenced(*blob));
+    if (!blob.ok()) continue;
+    ASSIGN_OR_RETURN(const bool gone, Remove(*blob));
+    if (gone) ++*removed;
   }
   if (error) return ErrnoStatus(error.value(), "list " + folder.native());
   return OkStatus();

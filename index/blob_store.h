@@ -38,6 +38,16 @@ class BlobStore {
   virtual void DropReference(const Sha256Digest& blob, std::string_view holder, Batch* batch) = 0;
   // Removes the file if no reference is left; call after the batch was written.
   virtual Status RemoveIfUnreferenced(const Sha256Digest& blob) = 0;
+  // No blob is removed while the hold lives, also if its last reference goes; those that lost it
+  // are removed when the last hold ends. Must end before the store.
+  class Hold {
+   public:
+    virtual ~Hold() = default;
+  };
+  virtual std::unique_ptr<Hold> HoldRemovals() = 0;
+  // Removes what has no reference and no writer, as at start; returns how many blobs.
+  virtual Result<uint64_t> RemoveUnreferenced() = 0;
+  virtual const std::filesystem::path& dir() const = 0;
   // Path of a blob; NOT_FOUND if it is not there.
   virtual Result<std::filesystem::path> Find(const Sha256Digest& blob) const = 0;
 };

@@ -12,6 +12,7 @@
 #include "base/call_context.h"
 #include "base/clock.h"
 #include "base/status.h"
+#include "index/filter/filter.h"
 #include "index/types.h"
 
 namespace ragstone::index {
@@ -50,11 +51,13 @@ struct DatabaseOptions {
   uint64_t memory_bytes = 256ull << 20;  // RocksDB's block cache and write buffers together
   uint32_t hnsw_vectors_min = 20'000;    // larger sealed segments get an HNSW graph
   uint32_t search_threads = 0;           // 0: cores
+  // What the indexes of record collections may take in memory together; 0: as much as there is.
+  uint64_t record_memory_bytes = 0;
+  // What would leave less room than this on the disk is refused; at most a twentieth of the disk.
+  uint64_t disk_reserve_bytes = 0;
   // Is given what the storage engine warns of, a line each, by any thread; may be empty.
   std::function<void(std::string_view line)> on_storage_warning;
 };
-
-enum class SearchMode : uint8_t { kHybrid, kVector, kKeyword };
 
 struct SearchRequest {
   SearchMode mode = SearchMode::kHybrid;
@@ -64,6 +67,11 @@ struct SearchRequest {
   // Restricts the search to these documents when set; then every chunk of them is a candidate and
   // min(top_k, matches) hits come back.
   std::optional<std::vector<DocumentId>> documents;
+  // Restricts the search to chunks for which this holds, in the same way. Its fields are those of
+  // docs/FILTERS.md, its ids DocumentIds.
+  std::optional<Filter> filter;
+  // As CollectionSettings', which goes first; in hybrid mode.
+  double unrelated_cosine = 0;
 };
 
 struct SearchHit {
@@ -101,8 +109,13 @@ class Database {
   virtual ~Database() = default;
 
   // --- collections
-  // ALREADY_EXISTS (COLLECTION_EXISTS); INVALID_ARGUMENT (COLLECTION_NAME_INVALID).
+  // ALREADY_EXISTS (COLLECTION_EXISTS); INVALID_ARGUMENT (COLLECTION_NAME_INVALID), also for an
+  // unknown language or bad settings.
   virtual Result<CollectionInfo> CreateCollection(const CollectionSpec& spec, Batch also) = 0;
+  // NOT_FOUND (COLLECTION_NOT_FOUND), INVALID_ARGUMENT.
+  virtual Result<CollectionInfo> AlterCollection(std::string_view name,
+                                                 const CollectionSettings& settings,
+                                                 Batch also) = 0;
   // NOT_FOUND (COLLECTION_NOT_FOUND).
   virtual Result<CollectionInfo> GetCollection(std::string_view name) const = 0;
   // Collections with names after `after`, by name, at most `limit`.
@@ -118,6 +131,12 @@ class Database {
   // Documents with ids after `after`, by id, at most `limit`.
   virtual Result<std::vector<DocumentInfo>> ListDocuments(CollectionId collection, DocumentId after,
                                                           size_t limit) const = 0;
+  // The same of documents for which a filter holds, for a condition on pages: for one of its pages.
+  // INVALID_ARGUMENT (FILTER_INVALID).
+  virtual Result<std::vector<DocumentInfo>> FilterDocuments(CollectionId collection,
+                                                            const Filter& filter, DocumentId after,
+                                                            size_t limit,
+                                                            const CallContext& context) const = 0;
   virtual Result<PageRecord> GetPage(CollectionId collection, DocumentId id,
                                      uint32_t page) const = 0;
   virtual Result<DocumentInfo> UpdateMetadata(CollectionId collection, DocumentId id,
@@ -143,7 +162,8 @@ class Database {
       std::string_view fingerprint, std::span<const Sha256Digest> hashes) const = 0;
 
   // --- search: at most top_k hits, best first, ties by chunk id.
-  // INVALID_ARGUMENT if the vector's length is not the collection's or holds NaN or infinity.
+  // INVALID_ARGUMENT if the vector's length is not the collection's or holds NaN or infinity;
+  // (FILTER_INVALID) for a filter that does not fit the fields there are.
   virtual Result<std::vector<SearchHit>> Search(CollectionId collection,
                                                 const SearchRequest& request,
                                                 const CallContext& context) const = 0;

@@ -14,13 +14,13 @@
 #include "base/call_context.h"
 #include "base/clock.h"
 #include "base/status.h"
+#include "index/database.h"
 #include "index/filter/filter.h"
 #include "index/filter/payload.h"
+#include "index/limits.h"
 #include "index/types.h"
 
 namespace ragstone::index {
-
-class Database;
 
 // How vectors are compared. Scores order results, the largest first, except for distances, where
 // the smallest comes first.
@@ -47,7 +47,7 @@ enum class VectorMethod : uint8_t {
 // A named vector of a record collection.
 struct VectorField {
   std::string name;         // 1 to 64 of [A-Za-z0-9_.-]; "" for a collection's only vector
-  uint32_t dimensions = 0;  // 1 to 8192; bits for kHamming
+  uint32_t dimensions = 0;  // 1 to kDimensionsMax; bits for kHamming
   VectorMetric metric = VectorMetric::kCosine;
   VectorStorage storage = VectorStorage::kInt8;
   VectorMethod method = VectorMethod::kAuto;
@@ -102,7 +102,9 @@ struct Record {
 struct WriteOptions {
   // 1 to 128 bytes chosen by the client, or empty. A write that repeats the id of one that was done
   // in the last 24 hours does nothing and returns what that one returned; another write under the
-  // same id is refused (ALREADY_EXISTS, REQUEST_ID_REUSED).
+  // same id is refused (ALREADY_EXISTS, REQUEST_ID_REUSED). Each collection keeps the last
+  // kRequestIdsKept ids: a client that writes more with ids within a day loses the oldest, whose
+  // writes are then done again.
   std::string request_id;
   // For each record, or empty: the version that it must have now, 0 for none. If one does not,
   // nothing is written: ABORTED (VERSION_MISMATCH) names the record and both versions.
@@ -128,6 +130,8 @@ struct ReadOptions {
   // Reads what was visible at this version (WriteResult::version), 0 for now.
   // FAILED_PRECONDITION (HISTORY_GONE) if the collection's history does not reach back so far.
   uint64_t as_of = 0;
+  // Scroll ends with the record by which the page has more RecordBytes than this.
+  size_t page_bytes = 48 << 20;
 };
 
 struct RecordSearch {
@@ -146,8 +150,9 @@ struct RecordSearch {
   ReadOptions read;
 };
 
-// What lies between examples: the mean of the positive records' vectors and twice that less the
-// mean of the negative ones'; the examples themselves are not returned.
+// What lies between examples: the mean of the positive records' vectors, or twice that less the
+// mean of the negative ones', under cosine as if all had the same length. The examples themselves
+// are not returned.
 struct RecommendSearch {
   std::vector<std::string> positive;  // at least one
   std::vector<std::string> negative;
@@ -160,34 +165,53 @@ struct RecordHit {
   std::string group;  // the value of group_by, as filters write it
 };
 
+// About what a record takes in memory and at most what it takes in a message.
+size_t RecordBytes(const Record& record);
+
 // Collections of records that clients address by id, beside the documents of the same Database and
 // in the same RocksDB. Thread-safe.
 //
 // What a write was acknowledged for is on disk (fsynced) and in every search that begins later; a
 // search sees all of a write or nothing of it. Writes of one collection that come at the same time
-// share one fsync. A filtered search returns min(top_k, matches) records.
+// share one fsync. A filtered search returns min(top_k, matches) records. Each call, a batch of
+// searches too, reads one state of the collection.
 //
 // Errors: NOT_FOUND (COLLECTION_NOT_FOUND); INVALID_ARGUMENT naming the record and field for
 // vectors of a wrong length, values that are no numbers, a zero vector under cosine, an id twice in
-// one write, unknown fields and wrong types; (LIMIT_EXCEEDED) beyond the limits said here and in
-// payload.h; RESOURCE_EXHAUSTED (DISK_FULL, MEMORY_LIMIT) before anything is written; ABORTED
-// (COLLECTION_NOT_FOUND) if the collection was dropped meanwhile.
+// one write, unknown fields and wrong types; (FILTER_INVALID) for filters that do not fit the
+// fields; (LIMIT_EXCEEDED) beyond the limits said here and in payload.h; RESOURCE_EXHAUSTED
+// (DISK_FULL, MEMORY_LIMIT) before anything is written, (LIMIT_EXCEEDED) if what Get, a search or a
+// batch returns would have more than kReadBytesMax; ABORTED (COLLECTION_NOT_FOUND) if the
+// collection was dropped meanwhile.
 class RecordDatabase {
  public:
   static constexpr size_t kWriteRecordsMax = 10'000;
   static constexpr size_t kTopKMax = 10'000;
   static constexpr size_t kIdBytesMax = 256;
   static constexpr size_t kWriteBytesMax = 64 << 20;  // of one write's vectors and payloads
+  static constexpr size_t kReadBytesMax = 48 << 20;   // RecordBytes of what a call returns
+  static constexpr size_t kVectorsMax = 16;           // of a collection, sparse ones too
+  static constexpr size_t kSparsePairsMax = 65'536;
+  static constexpr size_t kGroupSizeMax = 100;
+  static constexpr size_t kExamplesMax = 1000;
+  static constexpr size_t kRequestIdBytesMax = 128;
+  static constexpr size_t kRequestIdsKept = 100'000;
 
   // `database` must outlive it.
   static Result<std::unique_ptr<RecordDatabase>> Open(Database* database, const Clock* clock);
   virtual ~RecordDatabase() = default;
 
   // --- collections
-  virtual Result<RecordCollectionInfo> CreateCollection(const RecordCollectionSpec& spec) = 0;
+  // Together with `also`, which is written or not with the collection.
+  virtual Result<RecordCollectionInfo> CreateCollection(const RecordCollectionSpec& spec,
+                                                        Batch also) = 0;
+  Result<RecordCollectionInfo> CreateCollection(const RecordCollectionSpec& spec) {
+    return CreateCollection(spec, Batch());
+  }
   // Adds and removes vectors and fields, and changes storage, method, recall, language, history.
   virtual Result<RecordCollectionInfo> AlterCollection(const RecordCollectionSpec& spec) = 0;
-  virtual Status DropCollection(std::string_view name) = 0;
+  virtual Status DropCollection(std::string_view name, Batch also) = 0;
+  Status DropCollection(std::string_view name) { return DropCollection(name, Batch()); }
   virtual Result<RecordCollectionInfo> GetCollection(std::string_view name) const = 0;
   // Names after `after`, ordered, at most `limit`.
   virtual Result<std::vector<RecordCollectionInfo>> ListCollections(std::string_view after,
@@ -210,7 +234,8 @@ class RecordDatabase {
   virtual Result<std::vector<Record>> Get(std::string_view collection,
                                           std::span<const std::string> ids,
                                           const ReadOptions& options) const = 0;
-  // Records that match, ordered by id, after the id `after`, at most `limit`.
+  // Records that match, ordered by id, after the id `after`, at most `limit`, and fewer only where
+  // there are no more or they have more than `options.page_bytes`.
   virtual Result<std::vector<Record>> Scroll(std::string_view collection, const Filter& filter,
                                              std::string_view after, size_t limit,
                                              const ReadOptions& options,

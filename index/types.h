@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -24,12 +25,26 @@ using MetadataValue =
     std::variant<std::string, int64_t, double, bool, Datetime, std::vector<std::string>>;
 using Metadata = std::map<std::string, MetadataValue>;
 
-// What a collection is made with; fixed for its life.
+enum class SearchMode : uint8_t { kHybrid, kVector, kKeyword };
+
+// How a collection is searched where a request does not say.
+struct CollectionSettings {
+  SearchMode default_mode = SearchMode::kHybrid;
+  // What the cosine of two unrelated texts counts as in hybrid searches, -1 to below 1; nothing:
+  // what is known of the embedding model.
+  std::optional<double> unrelated_cosine;
+  bool operator==(const CollectionSettings&) const = default;
+};
+
+// What a collection is made with; fixed for its life, but for the settings.
 struct CollectionSpec {
   std::string name;             // 1 to 128 of [A-Za-z0-9._-]
   std::string embedding_model;  // name, for people
   std::string fingerprint;      // of model, tokeniser, pooling, prefixes, numeric class
   uint32_t dimensions = 0;      // 1 to 8192
+  // Of keyword search: "auto" (or ""; by the script of each word), "none" or an ISO 639-1 code.
+  std::string language;
+  CollectionSettings settings;  // at first; CollectionInfo has those of now
 };
 
 struct CollectionInfo {
@@ -38,7 +53,8 @@ struct CollectionInfo {
   int64_t created_ns = 0;
   uint64_t documents = 0;  // published
   uint64_t chunks = 0;     // of published documents
-  std::string index;       // how vectors are searched and why, for people
+  CollectionSettings settings;
+  std::string index;  // how vectors are searched, why, and with which recall, for people
 };
 
 // A published document.

@@ -19,6 +19,8 @@ import tokenizers
 from tokenizers import Tokenizer
 from tokenizers.normalizers import StripAccents
 
+from table_text import emit
+
 HANGUL = range(0xAC00, 0xAC00 + 11172)
 MARK, JOINER, COPYRIGHT, KA, VIRAMA = "\u0301", "\u200d", "\u00a9", "\u0915", "\u094d"
 ARABIC_SIGN, JAMO_L, JAMO_V, JAMO_T = "\u0600", "\u1100", "\u1161", "\u11a8"
@@ -98,19 +100,6 @@ def ranges(kinds):
         else:
             out.append([c, c, kinds[c]])
     return out
-
-
-def emit(name, kind, comment, entries):
-    print(f"\n// {comment}")
-    print(f"constexpr {kind} {name}[] = {{")
-    line = "   "
-    for entry in entries:
-        if len(line) + len(entry) + 2 > 100:
-            print(line)
-            line = "   "
-        line += f" {entry},"
-    print(line)
-    print("};")
 
 
 def main():

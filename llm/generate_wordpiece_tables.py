@@ -13,6 +13,8 @@ import tokenizers
 from tokenizers.normalizers import NFD, BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
+from table_text import emit
+
 HANGUL = range(0xAC00, 0xAC00 + 11172)
 
 
@@ -74,19 +76,6 @@ def lower_runs(mapping):
         else:
             runs.append([c, c, 0, delta])
     return [(a, b, s or 1, d) for a, b, s, d in runs]
-
-
-def emit(name, kind, comment, entries):
-    print(f"\n// {comment}")
-    print(f"constexpr {kind} {name}[] = {{")
-    line = "   "
-    for entry in entries:
-        if len(line) + len(entry) + 2 > 100:
-            print(line)
-            line = "   "
-        line += f" {entry},"
-    print(line)
-    print("};")
 
 
 def pairs(values):

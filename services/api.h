@@ -51,6 +51,7 @@ class Api {
   X(CollectionService, CreateCollection)     \
   X(CollectionService, ListCollections)      \
   X(CollectionService, GetCollection)        \
+  X(CollectionService, AlterCollection)      \
   X(CollectionService, DeleteCollection)     \
   X(DocumentService, ListDocuments)          \
   X(DocumentService, GetDocument)            \
@@ -86,6 +87,10 @@ class Api {
   virtual Status UpsertRecordStream(const Reader<v1::UpsertRecordStreamRequest>& read,
                                     const Writer<v1::UpsertRecordStreamResponse>& write,
                                     const CallContext& context) = 0;
+  virtual Status Backup(const v1::BackupRequest& request, const Writer<v1::BackupResponse>& write,
+                        const CallContext& context) = 0;
+  virtual Status Purge(const v1::PurgeRequest& request, const Writer<v1::PurgeResponse>& write,
+                       const CallContext& context) = 0;
 };
 
 }  // namespace ragstone::services

@@ -64,6 +64,17 @@ const std::vector<Row>& Table() {
         "of the machine's RAM or, if smaller, of the control group's limit.",
         T::kBytes, "$HALF_OF_MEMORY", 268435456.0, 1024 * kTiB},
        &Settings::memory_limit},
+      {{"disk_reserve",
+        "Room that is kept free on the data directory's disk, at most a twentieth of the disk: "
+        "what would leave less is refused with DISK_FULL before anything is written. Reading and "
+        "deleting go on.",
+        T::kBytes, "256MiB", 0, 1024 * kTiB},
+       &Settings::disk_reserve},
+      {{"record_memory_limit",
+        "Memory for the indexes of record collections together; those least recently used are "
+        "unloaded to keep it. 0 for half of memory_limit.",
+        T::kBytes, "0", 0, 1024 * kTiB},
+       &Settings::record_memory_limit},
       {{"keep_originals", "Whether to keep the bytes of documents after they were ingested.",
         T::kBool, "false"},
        &Settings::keep_originals},

@@ -24,7 +24,9 @@ struct Settings {
   std::filesystem::path tls_cert;          // PEM
   std::filesystem::path tls_key;           // PEM
   std::vector<std::string> allowed_paths;  // over TCP, server-side paths must be under one of these
+  uint64_t record_memory_limit = 0;        // bytes; 0: half of memory_limit
   uint64_t memory_limit = 0;               // bytes; default half of RAM or of the cgroup
+  uint64_t disk_reserve = 0;               // bytes; nothing is added that would leave less free
   bool keep_originals = false;             // keep the bytes of documents after they were ingested
   std::string log_level;                   // "error", "warning", "info", "debug"
   std::string cpu_tier;                    // "auto", "v2", "avx2", "avx512", "amx", "cuda"

@@ -12,6 +12,12 @@ constexpr int64_t kSecondsPerDay = 86'400;
 // Days whose every instant, moved by any time zone, 64 bits of nanoseconds hold.
 constexpr int64_t kDayMin = -106'750;
 constexpr int64_t kDayMax = 106'749;
+constexpr int64_t kNsPerDay = kSecondsPerDay * kNsPerSecond;
+// The ends of what such days give: in the time zone of +23:59 the first begins so early, and in
+// that of -23:59 the last ends so late, with its leap second.
+constexpr int64_t kZoneNsMax = (23 * 3600 + 59 * 60) * kNsPerSecond;
+constexpr int64_t kNsMin = kDayMin * kNsPerDay - kZoneNsMax;
+constexpr int64_t kNsMax = (kDayMax + 1) * kNsPerDay + kNsPerSecond - 1 + kZoneNsMax;
 
 Status Bad(std::string_view text, std::string_view what) {
   return InvalidArgument(Reason::kInvalidArgument,
@@ -99,7 +105,7 @@ Result<ParsedTime> ParseTime(std::string_view text) {
   }
   ParsedTime parsed;
   parsed.date_only = in.empty();
-  parsed.time.ns = days * kSecondsPerDay * kNsPerSecond;
+  parsed.time.ns = days * kNsPerDay;
   if (parsed.date_only) return parsed;
 
   if (!in.Skip("Tt ")) return Bad(text, "the time does not follow the date after T");
@@ -123,11 +129,23 @@ Result<ParsedTime> ParseTime(std::string_view text) {
   return parsed;
 }
 
+Status CheckTime(Datetime time) {
+  if (time.ns >= kNsMin && time.ns <= kNsMax) return OkStatus();
+  return InvalidArgument(Reason::kInvalidArgument,
+                         std::to_string(time.ns) +
+                             " nanoseconds since 1970 are no time of the calendar; times lie "
+                             "between 1677-09-22T00:01:00Z and 2262-04-10T23:59:00Z");
+}
+
 std::string FormatTime(Datetime time) {
-  const auto since = std::chrono::nanoseconds(time.ns);
-  const auto days = std::chrono::floor<std::chrono::days>(since);
-  const std::chrono::year_month_day date{std::chrono::sys_days(days)};
-  int64_t ns = (since - days).count();
+  // By hand: the first midnight before the earliest instants has no 64-bit nanoseconds.
+  int64_t day = time.ns / kNsPerDay;
+  int64_t ns = time.ns % kNsPerDay;
+  if (ns < 0) {
+    --day;
+    ns += kNsPerDay;
+  }
+  const std::chrono::year_month_day date{std::chrono::sys_days(std::chrono::days(day))};
   const auto two = [](int64_t value) {
     return std::string(value < 10 ? "0" : "") + std::to_string(value);
   };
@@ -146,6 +164,6 @@ std::string FormatTime(Datetime time) {
   return out + "Z";
 }
 
-Datetime NextDay(Datetime day) { return {day.ns + kSecondsPerDay * kNsPerSecond}; }
+Datetime NextDay(Datetime day) { return {day.ns + kNsPerDay}; }
 
 }  // namespace ragstone::index

@@ -21,6 +21,10 @@ struct ParsedTime {
 // wrong, also for times that 64-bit nanoseconds cannot hold (before 1677-09-23, after 2262-04-09).
 Result<ParsedTime> ParseTime(std::string_view text);
 
+// INVALID_ARGUMENT for an instant that ParseTime never gives, so that what is stored can be written
+// and read again.
+Status CheckTime(Datetime time);
+
 // Writes a time as RFC 3339 in UTC with as many digits of the fraction as are needed.
 std::string FormatTime(Datetime time);
 

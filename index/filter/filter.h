@@ -89,7 +89,8 @@ Status CheckShape(const Filter& filter, const FilterLimits& limits);
 // is the form that indexes and PayloadMatcher take: texts compared with a datetime field become
 // datetimes, a date alone becomes the range of its day, numbers become the field's kind of number.
 // INVALID_ARGUMENT says what does not fit, at which column, and the nearest name of an unknown
-// field.
+// field; LIMIT_EXCEEDED is the reason if the bound filter has more than FilterLimits().nodes_max
+// conditions.
 Result<Filter> BindFilter(const Schema& schema, const Filter& filter);
 
 }  // namespace ragstone::index

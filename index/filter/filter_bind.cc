@@ -1,4 +1,5 @@
 // BindFilter: values brought to the types of the fields.
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -69,6 +70,13 @@ bool IsWhole(double number) {
   return number == std::floor(number) && number >= -kTwoTo63 && number < kTwoTo63;
 }
 
+// How an integer lies to the float nearest to it: -1, 0 or 1.
+int CompareToFloat(int64_t integer, double number) {
+  if (number >= kTwoTo63) return -1;
+  const auto rounded = static_cast<int64_t>(number);
+  return integer < rounded ? -1 : integer > rounded ? 1 : 0;
+}
+
 // The value of `=` and `in`, of every type but datetime.
 Result<Scalar> BindEqual(const Context& context, size_t i) {
   const Scalar& value = context.node->values[i];
@@ -92,7 +100,14 @@ Result<Scalar> BindEqual(const Context& context, size_t i) {
       }
       break;
     case FieldType::kFloat:
-      if (integer != nullptr) return Scalar(static_cast<double>(*integer));
+      if (integer != nullptr) {
+        const auto nearest = static_cast<double>(*integer);
+        if (CompareToFloat(*integer, nearest) == 0) return Scalar(nearest);
+        return BadAt(context.ValueColumn(i), FieldText(*context.field) + " never equals " +
+                                                 ScalarText(value) +
+                                                 ", which no float is; expected a number such as "
+                                                 "9007199254740992, or use < and >");
+      }
       if (number != nullptr) return Scalar(*number == 0 ? 0.0 : *number);
       break;
     case FieldType::kDatetime:
@@ -102,26 +117,40 @@ Result<Scalar> BindEqual(const Context& context, size_t i) {
 }
 
 Result<ParsedTime> BindTime(const Context& context, size_t i, const Scalar& value) {
-  if (const auto* time = std::get_if<Datetime>(&value)) return ParsedTime{*time, false};
-  const auto* text = std::get_if<std::string>(&value);
-  if (text == nullptr) return context.Mismatch(i, value);
-  const Result<ParsedTime> parsed = ParseTime(*text);
+  Result<ParsedTime> parsed = ParsedTime();
+  if (const auto* time = std::get_if<Datetime>(&value)) {
+    const Status possible = CheckTime(*time);
+    parsed = possible.ok() ? Result<ParsedTime>(ParsedTime{*time, false}) : possible;
+  } else if (const auto* text = std::get_if<std::string>(&value)) {
+    parsed = ParseTime(*text);
+  } else {
+    return context.Mismatch(i, value);
+  }
   if (parsed.ok()) return parsed;
   return BadAt(context.ValueColumn(i),
                FieldText(*context.field) + ": " + parsed.status().message());
 }
 
-// `in` of datetimes: instants stay a list, days become ranges.
+// `in` of datetimes: instants stay a list, days become ranges, one for days that follow each other.
 Result<Filter> BindTimes(const Context& context) {
-  std::vector<Filter> any;
   std::vector<Scalar> instants;
+  std::vector<Datetime> days;
   for (size_t i = 0; i < context.node->values.size(); ++i) {
     ASSIGN_OR_RETURN(const ParsedTime time, BindTime(context, i, context.node->values[i]));
     if (time.date_only) {
-      any.push_back(
-          Range(context.field->name, Bound{time.time, true}, Bound{NextDay(time.time), false}));
+      days.push_back(time.time);
     } else {
       instants.emplace_back(time.time);
+    }
+  }
+  std::sort(days.begin(), days.end());
+  days.erase(std::unique(days.begin(), days.end()), days.end());
+  std::vector<Filter> any;
+  for (const Datetime day : days) {
+    if (!any.empty() && any.back().upper->value == Scalar(day)) {
+      any.back().upper->value = NextDay(day);
+    } else {
+      any.push_back(Range(context.field->name, Bound{day, true}, Bound{NextDay(day), false}));
     }
   }
   if (!instants.empty()) any.push_back(In(context.field->name, std::move(instants)));
@@ -139,6 +168,15 @@ Bound IntegerBound(double number, bool inclusive, bool is_lower) {
   return {static_cast<int64_t>(rounded), true};
 }
 
+// A bound on a float field given as an integer, which may have no float: no other float lies
+// between it and the nearest one.
+Bound FloatBound(int64_t integer, bool inclusive, bool is_lower) {
+  const auto number = static_cast<double>(integer);
+  const int side = CompareToFloat(integer, number);
+  if (side == 0) return {number, inclusive};
+  return {number, is_lower == (side < 0)};
+}
+
 Result<Bound> BindBound(const Context& context, size_t i, const Bound& bound, bool is_lower) {
   const auto* integer = std::get_if<int64_t>(&bound.value);
   const auto* number = std::get_if<double>(&bound.value);
@@ -151,7 +189,7 @@ Result<Bound> BindBound(const Context& context, size_t i, const Bound& bound, bo
       if (number != nullptr) return IntegerBound(*number, bound.inclusive, is_lower);
       break;
     case FieldType::kFloat:
-      if (integer != nullptr) return Bound{static_cast<double>(*integer), bound.inclusive};
+      if (integer != nullptr) return FloatBound(*integer, bound.inclusive, is_lower);
       if (number != nullptr) return Bound{*number == 0 ? 0.0 : *number, bound.inclusive};
       break;
     case FieldType::kDatetime: {
@@ -231,16 +269,14 @@ Status CheckOperator(const Context& context) {
                            "exists with " + std::string(Example(type)));
 }
 
-}  // namespace
-
-Result<Filter> BindFilter(const Schema& schema, const Filter& filter) {
+Result<Filter> BindNode(const Schema& schema, const Filter& filter) {
   if (filter.kind == FilterKind::kHasId) return filter;
   if (filter.kind <= FilterKind::kNot) {
     Filter bound;
     bound.kind = filter.kind;
     bound.children.reserve(filter.children.size());
     for (const Filter& child : filter.children) {
-      ASSIGN_OR_RETURN(Filter bound_child, BindFilter(schema, child));
+      ASSIGN_OR_RETURN(Filter bound_child, BindNode(schema, child));
       bound.children.push_back(std::move(bound_child));
     }
     return bound;
@@ -255,6 +291,24 @@ Result<Filter> BindFilter(const Schema& schema, const Filter& filter) {
   if (filter.kind == FilterKind::kIn) return BindIn(context);
   if (filter.kind == FilterKind::kRange) return BindRange(context);
   return filter;
+}
+
+size_t CountNodes(const Filter& filter) {
+  size_t nodes = 1;
+  for (const Filter& child : filter.children) nodes += CountNodes(child);
+  return nodes;
+}
+
+}  // namespace
+
+Result<Filter> BindFilter(const Schema& schema, const Filter& filter) {
+  ASSIGN_OR_RETURN(Filter bound, BindNode(schema, filter));
+  const size_t nodes_max = FilterLimits().nodes_max;
+  if (CountNodes(bound) <= nodes_max) return bound;
+  return InvalidArgument(Reason::kLimitExceeded,
+                         "the filter has more than " + std::to_string(nodes_max) +
+                             " conditions, where days that do not follow each other count one "
+                             "each; give ranges of time, or split the request");
 }
 
 }  // namespace ragstone::index

@@ -68,7 +68,9 @@ Status Mismatch(const FieldSpec& field, const Scalar& value) {
 }
 
 Status NormalizeDatetime(const FieldSpec& field, Scalar* value) {
-  if (std::holds_alternative<Datetime>(*value)) return OkStatus();
+  if (const auto* time = std::get_if<Datetime>(value)) {
+    return CheckTime(*time).WithContext(FieldText(field));
+  }
   const auto* text = std::get_if<std::string>(value);
   if (text == nullptr) return Mismatch(field, *value);
   const Result<ParsedTime> time = ParseTime(*text);

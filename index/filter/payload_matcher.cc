@@ -14,6 +14,7 @@ struct PayloadMatcher::Node {
   Filter filter;  // without children
   std::vector<std::unique_ptr<Node>> children;
   std::set<std::string, std::less<>> terms;  // of kMatch
+  keywords::Language language;
 
   bool Matches(const Payload& payload, const PointId* id) const;
   bool MatchesField(const Payload& payload) const;
@@ -49,13 +50,16 @@ bool PayloadMatcher::Node::MatchesText(const std::string& text) const {
     default:
       break;
   }
-  const Result<keywords::TextTerms> split = keywords::SplitTerms(text);
+  const Result<keywords::TextTerms> split = keywords::SplitTerms(text, language);
   // A text that cannot be split holds no words.
   if (!split.ok()) return false;
   std::set<std::string_view> found;
-  for (const keywords::TextWord& word : split->words) {
+  const auto look_at = [&](const keywords::TextWord& word) {
     if (terms.contains(word.term)) found.insert(word.term);
-  }
+  };
+  // What keyword search finds as a word, it finds here: "log" in "x.log" as well.
+  for (const keywords::TextWord& word : split->words) look_at(word);
+  for (const keywords::TextPart& part : split->parts) look_at(part.part);
   return found.size() == terms.size();
 }
 
@@ -139,11 +143,13 @@ Filter Head(const Filter& filter) {
 
 }  // namespace
 
-Result<PayloadMatcher> PayloadMatcher::Create(const Filter& filter) {
+Result<PayloadMatcher> PayloadMatcher::Create(const Filter& filter, std::string_view language) {
   auto root = std::make_unique<Node>();
   root->filter = Head(filter);
+  ASSIGN_OR_RETURN(root->language, keywords::Language::Parse(language));
   if (filter.kind == FilterKind::kMatch) {
-    ASSIGN_OR_RETURN(const keywords::TextTerms split, keywords::SplitTerms(filter.text));
+    ASSIGN_OR_RETURN(const keywords::TextTerms split,
+                     keywords::SplitTerms(filter.text, root->language));
     for (const keywords::TextWord& word : split.words) root->terms.insert(word.term);
     if (root->terms.empty()) {
       return InvalidArgument(Reason::kInvalidArgument,
@@ -152,7 +158,7 @@ Result<PayloadMatcher> PayloadMatcher::Create(const Filter& filter) {
     }
   }
   for (const Filter& child : filter.children) {
-    ASSIGN_OR_RETURN(PayloadMatcher inner, Create(child));
+    ASSIGN_OR_RETURN(PayloadMatcher inner, Create(child, language));
     root->children.push_back(std::move(inner.root_));
   }
   return PayloadMatcher(std::move(root));

@@ -14,8 +14,11 @@ namespace ragstone::index {
 // an index says. Immutable and thread-safe.
 class PayloadMatcher {
  public:
-  // `filter` comes from BindFilter. Errors are those of splitting the words of `match`.
-  static Result<PayloadMatcher> Create(const Filter& filter);
+  // `filter` comes from BindFilter; words of `match` are stemmed by the language of the collection.
+  // Errors are those of an unknown language and of splitting the words.
+  static Result<PayloadMatcher> Create(const Filter& filter, std::string_view language);
+  // The same for the language "auto".
+  static Result<PayloadMatcher> Create(const Filter& filter) { return Create(filter, "auto"); }
   PayloadMatcher(PayloadMatcher&&) noexcept;
   PayloadMatcher& operator=(PayloadMatcher&&) noexcept;
   ~PayloadMatcher();

@@ -5,7 +5,7 @@
 namespace ragstone::index {
 
 CollectionInfo Collection::Describe(uint32_t hnsw_vectors_min) const {
-  CollectionInfo info = info_;
+  CollectionInfo info = Stored();
   const CollectionStats counts = stats();
   info.documents = counts.documents;
   info.chunks = counts.chunks;
@@ -22,24 +22,26 @@ CollectionInfo Collection::Describe(uint32_t hnsw_vectors_min) const {
   return info;
 }
 
+CollectionInfo Collection::Stored() const {
+  CollectionInfo info = info_;
+  info.settings = settings();
+  return info;
+}
+
+CollectionSettings Collection::settings() const {
+  MutexLock lock(&mutex_);
+  return settings_;
+}
+
+void Collection::set_settings(const CollectionSettings& settings) {
+  MutexLock lock(&mutex_);
+  settings_ = settings;
+}
+
 Collection::Pin Collection::PinNow() const {
   MutexLock lock(&mutex_);
   pins_.insert(visible_);
   return Pin(this, visible_);
-}
-
-std::pair<Collection::Pin, std::vector<std::shared_ptr<const VersionState>>>
-Collection::PinDocuments(const std::vector<DocumentId>& documents) const {
-  std::vector<std::shared_ptr<const VersionState>> states;
-  // The pin and the lookup are one step: a version that is replaced in between would be neither
-  // found nor would its successor be visible.
-  MutexLock lock(&mutex_);
-  for (const DocumentId document : documents) {
-    const auto it = current_.find(document);
-    if (it != current_.end()) states.push_back(it->second);
-  }
-  pins_.insert(visible_);
-  return {Pin(this, visible_), std::move(states)};
 }
 
 void Collection::Unpin(SequenceNumber sequence) const {
@@ -48,6 +50,12 @@ void Collection::Unpin(SequenceNumber sequence) const {
 }
 
 void Collection::Publish(const Change& change) {
+  // Before it is visible, so that whoever sees a version finds its fields.
+  const std::shared_ptr<DocumentFields> fields = this->fields();
+  if (fields != nullptr && change.record.has_value()) {
+    const DocumentFields::Document document{change.record->version, &change.record->info};
+    change.added != nullptr ? fields->Add({&document, 1}) : fields->Replace(document);
+  }
   MutexLock lock(&mutex_);
   stats_ = change.stats;
   if (versions_loaded_) {
@@ -83,18 +91,40 @@ bool Collection::pinned() const {
   return !pins_.empty();
 }
 
-std::vector<VersionId> Collection::Visible(const std::vector<VersionId>& versions,
-                                           SequenceNumber sequence) const {
-  std::vector<VersionId> visible;
+std::vector<std::shared_ptr<const VersionState>> Collection::SeenVersions(
+    const std::vector<VersionId>& versions, SequenceNumber sequence) const {
+  std::vector<std::shared_ptr<const VersionState>> seen;
+  seen.reserve(versions.size());
   MutexLock lock(&mutex_);
   for (const VersionId version : versions) {
     const auto it = versions_.find(version);
-    if (it != versions_.end() && it->second->VisibleAt(sequence)) visible.push_back(version);
+    if (it != versions_.end() && it->second->VisibleAt(sequence)) seen.push_back(it->second);
   }
-  return visible;
+  return seen;
+}
+
+std::vector<VersionId> Collection::AllVersions() const {
+  std::vector<VersionId> versions;
+  MutexLock lock(&mutex_);
+  versions.reserve(versions_.size());
+  for (const auto& [version, state] : versions_) versions.push_back(version);
+  return versions;
+}
+
+std::vector<VersionId> Collection::VersionsOf(const std::vector<DocumentId>& documents) const {
+  std::vector<VersionId> versions;
+  MutexLock lock(&mutex_);
+  for (const auto& [version, state] : versions_) {
+    if (std::binary_search(documents.begin(), documents.end(), state->document)) {
+      versions.push_back(version);
+    }
+  }
+  return versions;
 }
 
 void Collection::Forget(VersionId version) {
+  const std::shared_ptr<DocumentFields> fields = this->fields();
+  if (fields != nullptr) fields->Remove(version);
   MutexLock lock(&mutex_);
   const auto it = versions_.find(version);
   if (it == versions_.end()) return;
@@ -250,6 +280,41 @@ Status Collection::EnsureVectors(const Store& store, uint32_t hnsw_vectors_min) 
   index->SealIfDue(0);
   MutexLock lock(&mutex_);
   vectors_ = std::move(index);
+  return OkStatus();
+}
+
+std::shared_ptr<DocumentFields> Collection::fields() const {
+  MutexLock lock(&mutex_);
+  return fields_;
+}
+
+Status Collection::EnsureFields(const Store& store) {
+  RETURN_IF_ERROR(EnsureVersions(store));
+  if (fields() != nullptr) return OkStatus();
+  MutexLock commit(&commit_mutex_);
+  if (fields() != nullptr) return OkStatus();
+  constexpr size_t kBatch = 4096;  // bounds what is held beside the indexes
+  auto fields = std::make_shared<DocumentFields>();
+  std::vector<DocumentRecord> records;
+  const auto add = [&] {
+    std::vector<DocumentFields::Document> documents;
+    for (const DocumentRecord& record : records) {
+      documents.push_back({record.version, &record.info});
+    }
+    fields->Add(documents);
+    records.clear();
+  };
+  const std::string prefix = CollectionKey(id());
+  const std::unique_ptr<StoreIterator> it = store.NewIterator(Family::kDocument);
+  for (it->Seek(prefix); it->ValidWithPrefix(prefix); it->Next()) {
+    ASSIGN_OR_RETURN(DocumentRecord record, DecodeDocument(it->value()));
+    records.push_back(std::move(record));
+    if (records.size() == kBatch) add();
+  }
+  RETURN_IF_ERROR(it->status());
+  add();
+  MutexLock lock(&mutex_);
+  fields_ = std::move(fields);
   return OkStatus();
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/mutex.h"
+#include "index/internal/document_fields.h"
 #include "index/internal/keywords/keyword_index.h"
 #include "index/internal/records.h"
 #include "index/internal/segment.h"
@@ -27,12 +28,16 @@ namespace ragstone::index {
 class Collection {
  public:
   Collection(CollectionInfo info, CollectionStats stats, SequenceNumber visible)
-      : info_(std::move(info)), stats_(stats), visible_(visible) {}
+      : info_(std::move(info)), settings_(info_.settings), stats_(stats), visible_(visible) {}
 
   CollectionId id() const { return info_.id; }
   const CollectionSpec& spec() const { return info_.spec; }
   // With live counts and the state of the index.
   CollectionInfo Describe(uint32_t hnsw_vectors_min) const;
+  // Without counts and index, as it is stored.
+  CollectionInfo Stored() const;
+  CollectionSettings settings() const;
+  void set_settings(const CollectionSettings& settings);
 
   // Holds a sequence number readable. Movable; must end before the collection.
   class Pin {
@@ -53,10 +58,6 @@ class Collection {
   };
   Pin PinNow() const;
 
-  // A pin and the versions of these documents that it sees. Versions must be loaded.
-  std::pair<Pin, std::vector<std::shared_ptr<const VersionState>>> PinDocuments(
-      const std::vector<DocumentId>& documents) const;
-
   // Taken by whoever changes or loads what is published; held over the write. Before any other lock
   // of this class.
   Mutex& commit_mutex() const { return commit_mutex_; }
@@ -66,6 +67,8 @@ class Collection {
     SequenceNumber sequence = 0;
     std::shared_ptr<VersionState> added;  // null: none
     std::vector<DocumentId> retired;      // whose current version ends
+    // The record of a version that was added or rewritten.
+    std::optional<DocumentRecord> record;
     CollectionStats stats;
   };
   void Publish(const Change& change);  // under commit_mutex()
@@ -75,9 +78,13 @@ class Collection {
   SequenceNumber Oldest() const;
   bool pinned() const;
 
-  // Which of these versions are visible at a pinned sequence; sorted as given (ascending).
-  std::vector<VersionId> Visible(const std::vector<VersionId>& versions,
-                                 SequenceNumber sequence) const;
+  // --- versions; they must be loaded
+  // Which of these are seen at a pinned sequence, in their order.
+  std::vector<std::shared_ptr<const VersionState>> SeenVersions(
+      const std::vector<VersionId>& versions, SequenceNumber sequence) const;
+  // All there are, seen by somebody or not; of these documents (ascending), if given.
+  std::vector<VersionId> AllVersions() const;
+  std::vector<VersionId> VersionsOf(const std::vector<DocumentId>& documents) const;
   // After the version's rows were removed.
   void Forget(VersionId version);
 
@@ -101,6 +108,8 @@ class Collection {
   Status EnsureVersions(const Store& store);
   Status EnsureVectors(const Store& store, uint32_t hnsw_vectors_min);
   std::shared_ptr<VectorIndex> vectors() const;  // null: not loaded
+  Status EnsureFields(const Store& store);
+  std::shared_ptr<DocumentFields> fields() const;  // null: not loaded
 
   // Keywords of the chunks. Set once, before the collection is shared.
   void AttachKeywords(std::shared_ptr<keywords::KeywordIndex> index) {
@@ -134,9 +143,10 @@ class Collection {
   std::vector<keywords::RowRange> RowsWhere(std::span<const keywords::RowRange> rows,
                                             const Hides& hides) const REQUIRES(mutex_);
 
-  const CollectionInfo info_;
+  const CollectionInfo info_;  // settings_ holds those of now
   mutable Mutex commit_mutex_;
   mutable Mutex mutex_;
+  CollectionSettings settings_ GUARDED_BY(mutex_);
   CollectionStats stats_ GUARDED_BY(mutex_);
   SequenceNumber visible_ GUARDED_BY(mutex_);
   mutable std::multiset<SequenceNumber> pins_ GUARDED_BY(mutex_);
@@ -148,6 +158,7 @@ class Collection {
   std::map<ChunkId, Rows> rows_ GUARDED_BY(mutex_);  // of versions_, by the first chunk
   SequenceNumber last_retired_ GUARDED_BY(mutex_) = 0;
   std::shared_ptr<VectorIndex> vectors_ GUARDED_BY(mutex_);
+  std::shared_ptr<DocumentFields> fields_ GUARDED_BY(mutex_);
   std::shared_ptr<keywords::KeywordIndex> keywords_;
 };
 

@@ -25,6 +25,7 @@ Result<std::unique_ptr<Core>> Core::Open(const DatabaseOptions& options, const C
   ASSIGN_OR_RETURN(core->store_,
                    Store::Open(options.dir, options.memory_bytes, options.on_storage_warning));
   Store* store = core->store_.get();
+  store->set_disk_reserve(options.disk_reserve_bytes);
   ASSIGN_OR_RETURN(core->collection_ids_, IdAllocator::Open(store, "counter/collection", 0));
   ASSIGN_OR_RETURN(core->document_ids_, IdAllocator::Open(store, "counter/document", 64));
   ASSIGN_OR_RETURN(core->chunk_ids_, IdAllocator::Open(store, "counter/chunk", 16384));
@@ -46,7 +47,7 @@ Status Core::LoadCollections() {
                      store_->Get(Family::kMeta, MetaStatsKey(info.id)));
     if (!stored.has_value()) return Corrupt("counts of collection " + info.spec.name);
     ASSIGN_OR_RETURN(const CollectionStats stats, DecodeStats(*stored));
-    Add(std::make_shared<Collection>(std::move(info), stats, visible));
+    RETURN_IF_ERROR(Add(std::make_shared<Collection>(std::move(info), stats, visible)));
   }
   return it->status();
 }
@@ -76,14 +77,17 @@ std::vector<std::shared_ptr<Collection>> Core::List(std::string_view after, size
 
 std::vector<std::shared_ptr<Collection>> Core::All() const { return List("", SIZE_MAX); }
 
-void Core::Add(std::shared_ptr<Collection> collection) {
+Status Core::Add(std::shared_ptr<Collection> collection) {
+  ASSIGN_OR_RETURN(const keywords::Language language,
+                   keywords::Language::Parse(collection->spec().language));
   const keywords::Shared shared{store_.get(), keyword_segment_ids_.get(), keyword_cache_.get(),
                                 &keyword_work_};
   collection->AttachKeywords(std::make_shared<keywords::KeywordIndex>(
-      shared, keywords::IndexName{collection->id(), 0}, keywords::Language()));
+      shared, keywords::IndexName{collection->id(), 0}, language));
   MutexLock lock(&mutex_);
   by_name_[collection->spec().name] = collection;
   by_id_[collection->id()] = std::move(collection);
+  return OkStatus();
 }
 
 void Core::Remove(const std::shared_ptr<Collection>& collection) {

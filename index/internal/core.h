@@ -40,7 +40,8 @@ class Core {
   // By name, after `after`.
   std::vector<std::shared_ptr<Collection>> List(std::string_view after, size_t limit) const;
   std::vector<std::shared_ptr<Collection>> All() const;
-  void Add(std::shared_ptr<Collection> collection);
+  // INVALID_ARGUMENT if its language is not known.
+  Status Add(std::shared_ptr<Collection> collection);
   // Moves it from the collections to the dropped ones.
   void Remove(const std::shared_ptr<Collection>& collection);
   // Null if it was dropped before the database was opened.

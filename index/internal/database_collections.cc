@@ -2,12 +2,23 @@
 
 #include "index/internal/database_impl.h"
 #include "index/internal/records_db/record_keys.h"
+#include "index/limits.h"
 
 namespace ragstone::index {
 namespace {
 
 constexpr size_t kNameMax = 128;
-constexpr uint32_t kDimensionsMax = 8192;
+
+Status CheckSettings(const CollectionSettings& settings) {
+  if (settings.default_mode > SearchMode::kKeyword) {
+    return InvalidArgument(Reason::kInvalidArgument, "unknown search mode");
+  }
+  const double cosine = settings.unrelated_cosine.value_or(0);
+  if (cosine >= -1 && cosine < 1) return OkStatus();
+  return InvalidArgument(Reason::kInvalidArgument,
+                         "the cosine of unrelated texts is " + std::to_string(cosine) +
+                             "; it must be -1 to below 1: about 0 for most models");
+}
 
 Status CheckSpec(const CollectionSpec& spec) {
   const auto allowed = [](char c) {
@@ -27,7 +38,8 @@ Status CheckSpec(const CollectionSpec& spec) {
                                                          " dimensions is not possible; 1 to " +
                                                          std::to_string(kDimensionsMax) + " are");
   }
-  return OkStatus();
+  RETURN_IF_ERROR(keywords::Language::Parse(spec.language).status());
+  return CheckSettings(spec.settings);
 }
 
 }  // namespace
@@ -50,6 +62,8 @@ Result<CollectionInfo> DatabaseImpl::CreateCollection(const CollectionSpec& spec
   }
   info.id = static_cast<CollectionId>(id);
   info.spec = spec;
+  if (info.spec.language.empty()) info.spec.language = "auto";
+  info.settings = spec.settings;
   info.created_ns = core_->clock().NowNs();
   ASSIGN_OR_RETURN(const SequenceNumber visible, core_->sequences().Take());
   StoreBatch batch(&core_->store());
@@ -58,7 +72,24 @@ Result<CollectionInfo> DatabaseImpl::CreateCollection(const CollectionSpec& spec
   batch.Add(also);
   RETURN_IF_ERROR(core_->store().Write(&batch, /*sync=*/true));
   auto collection = std::make_shared<Collection>(info, CollectionStats(), visible);
-  core_->Add(collection);
+  RETURN_IF_ERROR(core_->Add(collection));
+  return collection->Describe(core_->options().hnsw_vectors_min);
+}
+
+Result<CollectionInfo> DatabaseImpl::AlterCollection(std::string_view name,
+                                                     const CollectionSettings& settings,
+                                                     Batch also) {
+  RETURN_IF_ERROR(CheckSettings(settings));
+  // Held over the write, so that a deletion does not come in between.
+  MutexLock lock(&collections_mutex_);
+  ASSIGN_OR_RETURN(const std::shared_ptr<Collection> collection, core_->FindByName(name));
+  CollectionInfo info = collection->Stored();
+  info.settings = settings;
+  StoreBatch batch(&core_->store());
+  batch.Put(Family::kMeta, MetaCollectionKey(info.id), EncodeCollection(info));
+  batch.Add(also);
+  RETURN_IF_ERROR(core_->store().Write(&batch, /*sync=*/true));
+  collection->set_settings(settings);
   return collection->Describe(core_->options().hnsw_vectors_min);
 }
 

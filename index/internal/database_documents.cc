@@ -2,6 +2,7 @@
 #include <unordered_map>
 
 #include "index/internal/database_impl.h"
+#include "index/internal/document_filter.h"
 #include "index/internal/document_writer.h"
 #include "index/internal/publisher.h"
 
@@ -67,6 +68,24 @@ Result<std::vector<DocumentInfo>> DatabaseImpl::ListDocuments(CollectionId colle
     list.push_back(std::move(record.info));
   }
   RETURN_IF_ERROR(it->status());
+  return list;
+}
+
+Result<std::vector<DocumentInfo>> DatabaseImpl::FilterDocuments(CollectionId collection,
+                                                                const Filter& filter,
+                                                                DocumentId after, size_t limit,
+                                                                const CallContext& context) const {
+  ASSIGN_OR_RETURN(const std::shared_ptr<Collection> found, core_->Find(collection));
+  RETURN_IF_ERROR(found->EnsureFields(core_->store()));
+  const Collection::Pin pin = found->PinNow();
+  ASSIGN_OR_RETURN(const std::vector<DocumentId> ids,
+                   SelectDocuments(core_->store(), *found, {&filter, pin.sequence()}, context));
+  std::vector<DocumentInfo> list;
+  for (auto it = std::upper_bound(ids.begin(), ids.end(), after);
+       it != ids.end() && list.size() < limit; ++it) {
+    ASSIGN_OR_RETURN(std::optional<DocumentRecord> record, FindRecord(collection, *it));
+    if (record.has_value()) list.push_back(std::move(record->info));  // else deleted meanwhile
+  }
   return list;
 }
 

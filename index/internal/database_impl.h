@@ -21,6 +21,8 @@ class DatabaseImpl : public Database {
   Status Start();
 
   Result<CollectionInfo> CreateCollection(const CollectionSpec& spec, Batch also) override;
+  Result<CollectionInfo> AlterCollection(std::string_view name, const CollectionSettings& settings,
+                                         Batch also) override;
   Result<CollectionInfo> GetCollection(std::string_view name) const override;
   Result<std::vector<CollectionInfo>> ListCollections(std::string_view after,
                                                       size_t limit) const override;
@@ -31,6 +33,9 @@ class DatabaseImpl : public Database {
                                                    std::string_view source) const override;
   Result<std::vector<DocumentInfo>> ListDocuments(CollectionId collection, DocumentId after,
                                                   size_t limit) const override;
+  Result<std::vector<DocumentInfo>> FilterDocuments(CollectionId collection, const Filter& filter,
+                                                    DocumentId after, size_t limit,
+                                                    const CallContext& context) const override;
   Result<PageRecord> GetPage(CollectionId collection, DocumentId id, uint32_t page) const override;
   Result<DocumentInfo> UpdateMetadata(CollectionId collection, DocumentId id,
                                       const Metadata& metadata, Batch also) override;

@@ -97,6 +97,7 @@ std::vector<std::pair<std::string, uint64_t>> DatabaseImpl::Counters() const {
   uint64_t loaded = 0;
   uint64_t segment_rows = 0;
   uint64_t segment_bytes = 0;
+  uint64_t field_bytes = 0;
   uint64_t keyword_segments = 0;
   for (const std::shared_ptr<Collection>& collection : core_->All()) {
     const CollectionStats stats = collection->stats();
@@ -104,6 +105,8 @@ std::vector<std::pair<std::string, uint64_t>> DatabaseImpl::Counters() const {
     documents += stats.documents;
     chunks += stats.chunks;
     keyword_segments += collection->keywords().segments();
+    const std::shared_ptr<DocumentFields> fields = collection->fields();
+    if (fields != nullptr) field_bytes += fields->bytes();
     const std::shared_ptr<VectorIndex> vectors = collection->vectors();
     if (vectors == nullptr) continue;
     ++loaded;
@@ -121,6 +124,7 @@ std::vector<std::pair<std::string, uint64_t>> DatabaseImpl::Counters() const {
       {"chunks", chunks},
       {"vectors_in_memory", segment_rows},
       {"segment_bytes", segment_bytes},
+      {"document_field_bytes", field_bytes},
       {"block_cache_bytes", core_->store().block_cache_bytes()},
       {"write_buffer_bytes", core_->store().write_buffer_bytes()},
       {"disk_bytes", disk_bytes},

@@ -76,6 +76,7 @@ void StoredDocumentWriter::MarkPending(StoreBatch* batch) {
 }
 
 Status StoredDocumentWriter::WriteRows(StoreBatch* batch) {
+  RETURN_IF_ERROR(core_->store().CheckRoom(batch->bytes()));
   RETURN_IF_ERROR(core_->store().Write(batch, /*sync=*/false));
   pending_written_ = true;
   return OkStatus();

@@ -1,6 +1,7 @@
 #include "index/internal/fusion.h"
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <utility>
 
@@ -46,11 +47,13 @@ Half Measure(std::vector<double> scores) {
 
 size_t FusionDepth(size_t top_k) { return std::max<size_t>(100, 5 * top_k); }
 
-void FuseScores(std::vector<SearchHit>* candidates, const FusionOptions& options) {
+FusionWeights WeighHalves(const std::vector<SearchHit>& candidates, const FusionOptions& options) {
   std::vector<double> cosines;
   std::vector<double> keywords;
-  for (const SearchHit& hit : *candidates) {
+  double largest = 0;
+  for (const SearchHit& hit : candidates) {
     cosines.push_back(hit.vector_score - options.unrelated_cosine);
+    largest = std::max(largest, std::abs(cosines.back()));
     keywords.push_back(hit.keyword_score);
   }
   const Half vector = Measure(std::move(cosines));
@@ -58,12 +61,33 @@ void FuseScores(std::vector<SearchHit>* candidates, const FusionOptions& options
   // Without a word found, vectors alone decide.
   const double keyword_weight = keyword.best > 0 ? kKeywordShare * keyword.weight : 0;
   const double all = vector.weight + keyword_weight;
-  const double cosine_unit = std::max(kLeastCosine * (1 - options.unrelated_cosine), vector.best);
+  FusionWeights weights;
+  weights.vector = vector.weight / all;
+  if (options.bounded) {
+    weights.vector_unit = std::max(kLeastCosine * (1 - options.unrelated_cosine), vector.best);
+  } else if (largest > 0) {
+    weights.vector_unit = vector.best > 0 ? vector.best : largest;
+  }
+  if (keyword_weight > 0) {
+    weights.keyword = keyword_weight / all;
+    weights.keyword_unit = keyword.best;
+  }
+  return weights;
+}
+
+void FuseScores(const FusionWeights& weights, const FusionOptions& options,
+                std::vector<SearchHit>* candidates) {
   for (SearchHit& hit : *candidates) {
     const double cosine = hit.vector_score - options.unrelated_cosine;
-    hit.score = vector.weight / all * (cosine / cosine_unit);
-    if (keyword_weight > 0) hit.score += keyword_weight / all * (hit.keyword_score / keyword.best);
+    hit.score = weights.vector * (cosine / weights.vector_unit);
+    if (weights.keyword > 0) {
+      hit.score += weights.keyword * (hit.keyword_score / weights.keyword_unit);
+    }
   }
+}
+
+void FuseScores(std::vector<SearchHit>* candidates, const FusionOptions& options) {
+  FuseScores(WeighHalves(*candidates, options), options, candidates);
 }
 
 void SortHits(size_t top_k, std::vector<SearchHit>* hits) {

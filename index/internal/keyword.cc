@@ -28,16 +28,12 @@ Result<std::unique_ptr<keywords::RowView>> ChunkKeeper::Now() const {
 Result<KeywordResult> SearchKeywords(const Store& /*store*/, const Collection& collection,
                                      const KeywordRequest& request, const CallContext& context) {
   const ChunkView view(&collection, request.sequence);
-  std::vector<keywords::RowRange> rows;
   keywords::Query query;
   query.text = request.text;
   query.view = &view;
   query.limit = request.limit;
   query.wanted = request.wanted;
-  if (request.documents != nullptr) {
-    rows = collection.RowsOf(*request.documents, request.sequence);
-    query.candidates = &rows;
-  }
+  if (request.allowed != nullptr) query.candidates = &request.allowed->ranges();
   ASSIGN_OR_RETURN(const keywords::Found found, collection.keywords().Search(query, context));
   KeywordResult result;
   for (const keywords::ScoredRow& row : found.top) {

@@ -53,8 +53,8 @@ class ChunkKeeper : public keywords::RowKeeper {
 
 struct KeywordRequest {
   std::string_view text;
-  SequenceNumber sequence = 0;                         // pinned
-  const std::vector<DocumentId>* documents = nullptr;  // sorted; null: all
+  SequenceNumber sequence = 0;        // pinned
+  const ChunkSet* allowed = nullptr;  // null: all that are visible
   size_t limit = 0;
   std::vector<ChunkId> wanted;  // sorted; their exact scores are returned too
 };

@@ -1,5 +1,6 @@
 #include "index/internal/keyword_merger.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include "index/internal/keyword.h"
@@ -24,22 +25,51 @@ void KeywordMerger::Stop() {
 void KeywordMerger::Loop() {
   bool waiting = false;
   while (!stop_.load()) {
+    const auto began = std::chrono::steady_clock::now();
     if (waiting) {
-      core_->keyword_work().WaitUntil(std::chrono::steady_clock::now() + kWaitForReaders);
+      core_->keyword_work().WaitUntil(began + kWaitForReaders);
+    } else if (AnyScattered()) {
+      core_->keyword_work().WaitUntil(began + idle_);
+      if (!stop_.load() && std::chrono::steady_clock::now() >= began + idle_) CompactAll();
     } else {
       core_->keyword_work().Wait();
     }
-    waiting = false;
-    for (const std::shared_ptr<Collection>& collection : core_->All()) {
-      if (stop_.load()) return;
-      // Runs stay as they are, which is slower and right; the next signal tries again.
-      if (!collection->keywords().Due()) continue;
-      if (!Merge(collection.get()).ok()) {
-        ++failures_;
-      } else if (collection->keywords().WaitsForReaders()) {
-        waiting = true;
-      }
+    if (!stop_.load()) waiting = MergeAll();
+  }
+}
+
+bool KeywordMerger::MergeAll() {
+  bool waiting = false;
+  for (const std::shared_ptr<Collection>& collection : core_->All()) {
+    if (stop_.load()) return false;
+    // Runs stay as they are, which is slower and right; the next signal tries again.
+    if (!collection->keywords().Due()) continue;
+    if (!Merge(collection.get()).ok()) {
+      ++failures_;
+    } else if (collection->keywords().WaitsForReaders()) {
+      waiting = true;
     }
+  }
+  return waiting;
+}
+
+bool KeywordMerger::AnyScattered() const {
+  const std::vector<std::shared_ptr<Collection>> all = core_->All();
+  return std::any_of(all.begin(), all.end(), [](const std::shared_ptr<Collection>& collection) {
+    return collection->keywords().Scattered();
+  });
+}
+
+void KeywordMerger::CompactAll() {
+  // What comes meanwhile goes first: compaction is tried again when nothing does.
+  const auto stopped = [this] { return stop_.load() || core_->keyword_work().pending(); };
+  for (const std::shared_ptr<Collection>& collection : core_->All()) {
+    if (stopped()) return;
+    if (!collection->keywords().Scattered()) continue;
+    Status status = collection->EnsureVersions(core_->store());
+    if (status.ok())
+      status = collection->keywords().Compact(ChunkKeeper(collection.get()), stopped);
+    if (!status.ok()) ++failures_;
   }
 }
 

@@ -34,6 +34,8 @@ bool Maintainer::MaintainAll() {
   bool more = false;
   for (const std::shared_ptr<Collection>& collection : core_->All()) {
     if (stop_.load()) return false;
+    const std::shared_ptr<DocumentFields> fields = collection->fields();
+    if (fields != nullptr && fields->MergeOnce()) more = true;
     const std::shared_ptr<VectorIndex> vectors = collection->vectors();
     if (vectors == nullptr) continue;
     const Result<bool> result = vectors->Maintain(collection->Oldest(), stop_);

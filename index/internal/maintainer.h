@@ -8,7 +8,8 @@
 
 namespace ragstone::index {
 
-// Builds graphs and joins segments of loaded collections in the background. Owns a thread.
+// Builds graphs and joins segments of vectors and fields of loaded collections in the background.
+// Owns a thread.
 // Thread-safe.
 class Maintainer {
  public:

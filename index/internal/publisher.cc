@@ -43,14 +43,20 @@ void Publisher::Add(DocumentRecord record, std::shared_ptr<VersionState> state) 
   record.valid_from = change_.sequence;
   batch_.Delete(Family::kPending, VersionKey(id, record.info.id, record.version));
   batch_.Put(Family::kSource, SourceKey(id, record.info.source), EncodeNumber(record.info.id));
-  Rewrite(record);
+  Put(record);
   stats_.documents += 1;
   stats_.chunks += record.info.chunks;
   stats_.words += record.words;
   change_.added = std::move(state);
+  change_.record = std::move(record);
 }
 
 void Publisher::Rewrite(const DocumentRecord& record) {
+  Put(record);
+  change_.record = record;
+}
+
+void Publisher::Put(const DocumentRecord& record) {
   batch_.Put(Family::kDocument, DocumentKey(collection_->id(), record.info.id),
              EncodeDocument(record));
 }

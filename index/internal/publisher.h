@@ -28,6 +28,8 @@ class Publisher {
   Status Publish();
 
  private:
+  void Put(const DocumentRecord& record);
+
   Core* const core_;
   Collection* const collection_;
   StoreBatch batch_;

@@ -13,6 +13,8 @@ namespace {
 
 // The first byte of every value; a later layout of a record takes the next number.
 constexpr uint8_t kFormat = 1;
+// Of collections: 1 had no language and no settings.
+constexpr uint8_t kCollectionFormat = 2;
 
 constexpr int kZstdLevel = 3;
 // More than any page the ingest accepts; a damaged size must not make us allocate.
@@ -214,18 +216,25 @@ Result<BatchRecord> DecodeBatch(std::string_view bytes) {
 
 std::string EncodeCollection(const CollectionInfo& info) {
   std::string bytes;
-  Encoder out = Begin(&bytes);
+  Encoder out(&bytes);
+  out.U8(kCollectionFormat);
   out.U32(info.id);
   out.String(info.spec.name);
   out.String(info.spec.embedding_model);
   out.String(info.spec.fingerprint);
   out.Varint(info.spec.dimensions);
   out.SignedVarint(info.created_ns);
+  out.String(info.spec.language);
+  out.U8(static_cast<uint8_t>(info.settings.default_mode));
+  out.U8(info.settings.unrelated_cosine.has_value() ? 1 : 0);
+  out.F64(info.settings.unrelated_cosine.value_or(0));
   return bytes;
 }
 
 Result<CollectionInfo> DecodeCollection(std::string_view bytes) {
-  Decoder in = Open(bytes);
+  Decoder in(bytes);
+  const uint8_t format = in.U8();
+  if (format != kFormat && format != kCollectionFormat) in.Fail();
   CollectionInfo info;
   info.id = in.U32();
   info.spec.name = in.String();
@@ -233,6 +242,16 @@ Result<CollectionInfo> DecodeCollection(std::string_view bytes) {
   info.spec.fingerprint = in.String();
   info.spec.dimensions = in.Varint32();
   info.created_ns = in.SignedVarint();
+  info.spec.language = "auto";
+  if (format == kCollectionFormat) {
+    info.spec.language = in.String();
+    const uint8_t mode = in.U8();
+    if (mode > static_cast<uint8_t>(SearchMode::kKeyword)) in.Fail();
+    info.settings.default_mode = static_cast<SearchMode>(mode);
+    const bool has_cosine = in.U8() != 0;
+    const double cosine = in.F64();
+    if (has_cosine) info.settings.unrelated_cosine = cosine;
+  }
   if (!in.done()) return Corrupt("collection record");
   return info;
 }

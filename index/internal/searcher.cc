@@ -5,8 +5,8 @@
 #include <cmath>
 #include <optional>
 #include <thread>
-#include <unordered_map>
 
+#include "index/internal/document_filter.h"
 #include "index/internal/dot.h"
 #include "index/internal/fusion.h"
 #include "index/internal/keyword.h"
@@ -54,19 +54,12 @@ class Query {
 
   // Pins what the search sees. NOT_FOUND if the collection was dropped meanwhile.
   Status Begin() {
-    if (request_.documents.has_value()) {
-      documents_ = *request_.documents;
-      std::sort(documents_.begin(), documents_.end());
-      documents_.erase(std::unique(documents_.begin(), documents_.end()), documents_.end());
-      auto [pin, states] = collection_.PinDocuments(documents_);
-      pin_.emplace(std::move(pin));
-      states_ = std::move(states);
-    } else {
-      pin_.emplace(collection_.PinNow());
+    pin_.emplace(collection_.PinNow());
+    if (collection_.dropped()) {
+      return NotFound(Reason::kCollectionNotFound,
+                      "the collection \"" + collection_.spec().name + "\" was deleted meanwhile");
     }
-    if (!collection_.dropped()) return OkStatus();
-    return NotFound(Reason::kCollectionNotFound,
-                    "the collection \"" + collection_.spec().name + "\" was deleted meanwhile");
+    return Restrict();
   }
 
   Result<std::vector<SearchHit>> Run() {
@@ -82,9 +75,29 @@ class Query {
   }
 
  private:
-  const std::vector<DocumentId>* documents() const {
-    return request_.documents.has_value() ? &documents_ : nullptr;
+  // Finds the chunks that documents and filter leave.
+  Status Restrict() {
+    std::vector<keywords::RowRange> rows;
+    if (request_.documents.has_value()) {
+      std::vector<DocumentId> documents = *request_.documents;
+      std::sort(documents.begin(), documents.end());
+      documents.erase(std::unique(documents.begin(), documents.end()), documents.end());
+      rows = collection_.RowsOf(documents, pin_->sequence());
+    }
+    if (request_.filter.has_value()) {
+      ASSIGN_OR_RETURN(
+          std::vector<keywords::RowRange> matches,
+          SelectChunks(store_, collection_, {&*request_.filter, pin_->sequence()}, context_));
+      rows =
+          request_.documents.has_value() ? keywords::Intersect(rows, matches) : std::move(matches);
+    }
+    if (request_.documents.has_value() || request_.filter.has_value()) {
+      allowed_.emplace(std::move(rows));
+    }
+    return OkStatus();
   }
+
+  const ChunkSet* allowed() const { return allowed_.has_value() ? &*allowed_ : nullptr; }
 
   Result<std::vector<SearchHit>> RunVector() const {
     ASSIGN_OR_RETURN(const std::vector<ScoredChunk> top, TopVectors(request_.top_k));
@@ -125,7 +138,10 @@ class Query {
       ASSIGN_OR_RETURN(const double cosine, VectorScore(chunk.chunk));
       hits.push_back({chunk.chunk, chunk.document, 0, cosine, chunk.score});
     }
-    FuseScores(&hits);
+    FusionOptions options;
+    options.unrelated_cosine =
+        collection_.settings().unrelated_cosine.value_or(request_.unrelated_cosine);
+    FuseScores(&hits, options);
     SortHits(request_.top_k, &hits);
     return hits;
   }
@@ -134,18 +150,16 @@ class Query {
     KeywordRequest keywords;
     keywords.text = request_.text;
     keywords.sequence = pin_->sequence();
-    keywords.documents = documents();
+    keywords.allowed = allowed();
     keywords.limit = limit;
     return keywords;
   }
 
   Result<std::vector<ScoredChunk>> TopVectors(size_t limit) const {
     TopChunks top(limit);
-    const float* query = request_.vector.data();
-    if (documents() == nullptr) {
-      RETURN_IF_ERROR(index_->Search(query, pin_->sequence(), context_, &top, limit));
-    } else if (index_ != nullptr) {
-      RETURN_IF_ERROR(index_->Scan(query, pin_->sequence(), documents_, context_, &top));
+    if (index_ != nullptr) {
+      const VectorQuery query{request_.vector.data(), pin_->sequence(), limit, allowed()};
+      RETURN_IF_ERROR(index_->Search(query, context_, &top));
     } else {
       RETURN_IF_ERROR(ScanStored(&top));
     }
@@ -157,19 +171,18 @@ class Query {
     const size_t dimensions = collection_.spec().dimensions;
     std::vector<float> vector(dimensions);
     const std::unique_ptr<StoreIterator> it = store_.NewIterator(Family::kVector);
-    for (const auto& state : states_) {
+    for (const keywords::RowRange& range : allowed_->ranges()) {
       RETURN_IF_ERROR(context_.Check());
-      for (const ChunkRange& range : state->chunks) {
-        const std::string end = ChunkKey(collection_.id(), range.first + range.count);
-        it->Seek(ChunkKey(collection_.id(), range.first));
-        for (; it->Valid() && it->key() < end; it->Next()) {
-          RETURN_IF_ERROR(DecodeVector(it->value(), dimensions, vector.data()).status());
-          ASSIGN_OR_RETURN(const ChunkId chunk, DecodeKeySuffix(it->key()));
-          top->Offer({chunk, state->document,
-                      BestDot()(request_.vector.data(), vector.data(), dimensions)});
-        }
-        RETURN_IF_ERROR(it->status());
+      const std::string end = ChunkKey(collection_.id(), range.first + range.count);
+      it->Seek(ChunkKey(collection_.id(), range.first));
+      for (; it->Valid() && it->key() < end; it->Next()) {
+        ASSIGN_OR_RETURN(const RowOwner owner,
+                         DecodeVector(it->value(), dimensions, vector.data()));
+        ASSIGN_OR_RETURN(const ChunkId chunk, DecodeKeySuffix(it->key()));
+        top->Offer(
+            {chunk, owner.document, BestDot()(request_.vector.data(), vector.data(), dimensions)});
       }
+      RETURN_IF_ERROR(it->status());
     }
     return OkStatus();
   }
@@ -190,9 +203,8 @@ class Query {
   const CallContext& context_;
   // Taken before the pin: vectors loaded after it may lack a version that the pin sees.
   const std::shared_ptr<VectorIndex> index_;
-  std::vector<DocumentId> documents_;  // sorted, if the search is restricted
-  std::vector<std::shared_ptr<const VersionState>> states_;
   std::optional<Collection::Pin> pin_;
+  std::optional<ChunkSet> allowed_;  // if the search is restricted
 };
 
 }  // namespace
@@ -234,6 +246,7 @@ Result<std::vector<SearchHit>> Searcher::Search(CollectionId id, const SearchReq
   RETURN_IF_ERROR(context.Check());
   if (request.top_k == 0) return std::vector<SearchHit>();
   ASSIGN_OR_RETURN(const std::unique_ptr<Slot> slot, Slot::Take(this, context));
+  if (request.filter.has_value()) RETURN_IF_ERROR(collection->EnsureFields(core_->store()));
   if (request.mode == SearchMode::kKeyword || request.documents.has_value()) {
     RETURN_IF_ERROR(collection->EnsureVersions(core_->store()));
   } else if (collection->vectors() == nullptr) {

@@ -62,32 +62,55 @@ uint64_t Segment::bytes() const {
          run_count() * sizeof(Run);
 }
 
-Status Segment::Scan(const float* query, SequenceNumber sequence,
-                     const std::vector<DocumentId>* documents, const CallContext& context,
-                     TopChunks* top) const {
+template <typename Visit>
+void Segment::VisitAllowed(const Run& run, const ChunkSet& allowed, const Visit& visit) const {
+  const std::vector<keywords::RowRange>& ranges = allowed.ranges();
+  const auto row_of = [&](size_t begin, ChunkId chunk) {
+    size_t end = run.end;  // the first row at or after the chunk lies in [begin, end]
+    while (begin < end) {
+      const size_t middle = begin + (end - begin) / 2;
+      this->chunk(middle) < chunk ? begin = middle + 1 : end = middle;
+    }
+    return begin;
+  };
+  size_t row = run.begin;
+  const ChunkId last = chunk(run.end - 1);
+  for (size_t i = allowed.FirstAfter(chunk(row)); i < ranges.size() && ranges[i].first <= last;
+       ++i) {
+    const size_t begin = row_of(row, ranges[i].first);
+    row = row_of(begin, ranges[i].first + ranges[i].count);
+    if (begin < row) visit(begin, row);
+  }
+}
+
+Status Segment::Scan(const VectorQuery& query, const CallContext& context, TopChunks* top) const {
   const DotFunction dot = BestDot();
   const size_t count = run_count();
   size_t until_check = 0;
-  for (size_t i = 0; i < count; ++i) {
+  Status status;
+  for (size_t i = 0; i < count && status.ok(); ++i) {
     const Run& rows = run(i);
     const VersionState& state = *rows.version;
-    if (!state.VisibleAt(sequence)) continue;
-    if (documents != nullptr &&
-        !std::binary_search(documents->begin(), documents->end(), state.document)) {
-      continue;
-    }
-    for (size_t row = rows.begin; row < rows.end; ++row) {
-      if (until_check-- == 0) {
-        RETURN_IF_ERROR(context.Check());
-        until_check = 4096;
+    if (!state.VisibleAt(query.sequence)) continue;
+    const auto scan = [&](size_t begin, size_t end) {
+      for (size_t row = begin; row < end && status.ok(); ++row) {
+        if (until_check-- == 0) {
+          status = context.Check();
+          until_check = 4096;
+        }
+        const double score = dot(query.vector, vector(row), dimensions());
+        // Equal scores go on, because the smaller chunk id wins a tie.
+        if (top->full() && score < top->bar()) continue;
+        top->Offer({chunk(row), state.document, score});
       }
-      const double score = dot(query, vector(row), dimensions());
-      // Equal scores go on, because the smaller chunk id wins a tie.
-      if (top->full() && score < top->bar()) continue;
-      top->Offer({chunk(row), state.document, score});
+    };
+    if (query.allowed == nullptr) {
+      scan(rows.begin, rows.end);
+    } else {
+      VisitAllowed(rows, *query.allowed, scan);
     }
   }
-  return OkStatus();
+  return status;
 }
 
 }  // namespace ragstone::index

@@ -1,14 +1,17 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/call_context.h"
 #include "base/status.h"
 #include "index/internal/dot.h"
+#include "index/internal/keywords/rows.h"
 #include "index/internal/records.h"
 #include "index/internal/stable_array.h"
 
@@ -33,6 +36,40 @@ struct VersionState {
   bool DeadAt(SequenceNumber sequence) const {
     return valid_to.load(std::memory_order_acquire) <= sequence;
   }
+};
+
+// The chunks that a search may find. Immutable.
+class ChunkSet {
+ public:
+  // Ranges in order.
+  explicit ChunkSet(std::vector<keywords::RowRange> ranges)
+      : ranges_(std::move(ranges)), count_(keywords::CountRows(ranges_)) {}
+  const std::vector<keywords::RowRange>& ranges() const { return ranges_; }
+  uint64_t count() const { return count_; }
+  bool Contains(ChunkId chunk) const {
+    const size_t i = FirstAfter(chunk);
+    return i < ranges_.size() && ranges_[i].first <= chunk;
+  }
+  // The first range with chunks at or after this one.
+  size_t FirstAfter(ChunkId chunk) const {
+    return static_cast<size_t>(std::partition_point(ranges_.begin(), ranges_.end(),
+                                                    [chunk](const keywords::RowRange& range) {
+                                                      return range.first + range.count <= chunk;
+                                                    }) -
+                               ranges_.begin());
+  }
+
+ private:
+  const std::vector<keywords::RowRange> ranges_;
+  const uint64_t count_;
+};
+
+// What a search of vectors asks.
+struct VectorQuery {
+  const float* vector = nullptr;
+  SequenceNumber sequence = 0;        // pinned
+  size_t limit = 0;                   // of hits
+  const ChunkSet* allowed = nullptr;  // null: all that are visible
 };
 
 struct ScoredChunk {
@@ -93,11 +130,14 @@ class Segment {
   size_t DeadRows(SequenceNumber sequence) const;
   uint64_t bytes() const;
 
-  // Offers every row visible at `sequence`; of these documents only (sorted), if given.
-  Status Scan(const float* query, SequenceNumber sequence, const std::vector<DocumentId>* documents,
-              const CallContext& context, TopChunks* top) const;
+  // Offers every row that is visible and allowed.
+  Status Scan(const VectorQuery& query, const CallContext& context, TopChunks* top) const;
 
  private:
+  // The rows of a run, whose chunks ascend, that are allowed, as ranges [begin, end).
+  template <typename Visit>
+  void VisitAllowed(const Run& run, const ChunkSet& allowed, const Visit& visit) const;
+
   const size_t rows_max_;
   StableArray<float> vectors_;
   StableArray<ChunkId> chunks_;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rocksdb/db.h>
+#include <rocksdb/file_system.h>
 #include <rocksdb/write_batch.h>
 
 #include <filesystem>
@@ -95,6 +96,8 @@ class Store {
   // warnings go to `on_warning` from any thread.
   static Result<std::unique_ptr<Store>> Open(const std::filesystem::path& dir,
                                              uint64_t memory_bytes, WarningSink on_warning = {});
+  // For tests: what stores that are opened from now on read and write through; null: the disk.
+  static void SetFileSystemForTests(std::shared_ptr<rocksdb::FileSystem> file_system);
   ~Store();
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
@@ -104,8 +107,19 @@ class Store {
   // All or nothing. With `sync` it and everything written before is durable on return. After the
   // disk was full, takes up writing again if there is room, for which it waits some seconds.
   Status Write(StoreBatch* batch, bool sync);
+  // Refuses what would add so many bytes: RESOURCE_EXHAUSTED (DISK_FULL) if the disk would then
+  // have less free than the reserve. Asks the disk each time, so that it heals by itself.
+  Status CheckRoom(uint64_t bytes) const;
+  // At most a twentieth of the disk counts. Before the store is shared.
+  void set_disk_reserve(uint64_t bytes) { disk_reserve_ = bytes; }
   // Writes the family anew on disk: what was deleted is gone from its files afterwards.
   Status Compact(Family family);
+  // Writes what is in memory to tables, so that nothing lies in the log only.
+  Status Flush();
+  // For index/internal/operations.
+  rocksdb::DB* rocks() const { return db_.get(); }
+  const std::vector<rocksdb::ColumnFamilyHandle*>& handles() const { return handles_; }
+  const std::filesystem::path& dir() const { return dir_; }
   uint64_t Property(Family family, const char* name) const;
   uint64_t block_cache_bytes() const;
   uint64_t write_buffer_bytes() const;
@@ -118,8 +132,10 @@ class Store {
   }
 
   std::filesystem::path dir_;
+  uint64_t disk_reserve_ = 0;
   uint64_t room_bytes_ = 0;  // with less on the disk RocksDB does not take up writing again
   FileDescriptor lock_;
+  std::unique_ptr<rocksdb::Env> env_;  // null: RocksDB's own
   std::shared_ptr<rocksdb::Cache> block_cache_;
   std::shared_ptr<rocksdb::WriteBufferManager> write_buffers_;
   std::vector<rocksdb::ColumnFamilyHandle*> handles_;

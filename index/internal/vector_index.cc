@@ -1,6 +1,7 @@
 #include "index/internal/vector_index.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <map>
 
 namespace ragstone::index {
@@ -11,6 +12,30 @@ namespace {
 constexpr size_t kJoin = 4;
 constexpr size_t kJoinedRowsMax = 4'000'000;
 constexpr size_t kDeadRowsMin = 256;  // fewer are not worth a rewrite
+
+// The recall of all graphs together, by their rows.
+std::string MeasuredText(const VectorIndex::List& list) {
+  double sum = 0;
+  size_t rows = 0;
+  size_t queries = 0;
+  size_t ef = 0;
+  size_t k = 0;
+  for (const VectorIndex::Entry& entry : list) {
+    if (entry.graph == nullptr) continue;
+    const HnswGraph::Measured measured = entry.graph->measured();
+    if (measured.queries == 0) continue;
+    sum += measured.recall * static_cast<double>(entry.segment->rows());
+    rows += entry.segment->rows();
+    queries += measured.queries;
+    ef = std::max(ef, measured.ef);
+    k = measured.k;
+  }
+  if (rows == 0) return "recall not measured yet";
+  char text[96];
+  snprintf(text, sizeof(text), "ef %zu, recall@%zu %.3f measured on %zu queries", ef, k,
+           sum / static_cast<double>(rows), queries);
+  return text;
+}
 
 }  // namespace
 
@@ -56,30 +81,27 @@ void VectorIndex::Seal() {
   list_ = std::move(list);
 }
 
-Status VectorIndex::Search(const float* query, SequenceNumber sequence, const CallContext& context,
-                           TopChunks* top, size_t limit) const {
+Status VectorIndex::Search(const VectorQuery& query, const CallContext& context,
+                           TopChunks* top) const {
   const std::shared_ptr<const List> list = Snapshot();
+  const size_t all_rows = std::max<size_t>(1, rows());
   for (const Entry& entry : *list) {
     RETURN_IF_ERROR(context.Check());
-    if (entry.graph != nullptr && limit <= HnswGraph::kLimitMax) {
-      TopChunks found(limit);
-      ASSIGN_OR_RETURN(const size_t count, entry.graph->Search(query, sequence, limit, &found));
-      if (count >= limit) {
-        for (const ScoredChunk& chunk : found.TakeSorted()) top->Offer(chunk);
-        continue;
+    if (entry.graph != nullptr && query.limit <= HnswGraph::kLimitMax) {
+      const bool all = query.allowed == nullptr;
+      const size_t rows = entry.segment->rows();
+      // As if they lay evenly: where they do not, a walk that comes short is followed by a scan.
+      const size_t matches = all ? rows : query.allowed->count() * rows / all_rows;
+      TopChunks found(query.limit);
+      if (all || matches >= HnswGraph::kMatchesMin) {
+        ASSIGN_OR_RETURN(const size_t count, entry.graph->Search(query, matches, &found));
+        if (count >= query.limit) {
+          for (const ScoredChunk& chunk : found.TakeSorted()) top->Offer(chunk);
+          continue;
+        }
       }
     }
-    RETURN_IF_ERROR(entry.segment->Scan(query, sequence, nullptr, context, top));
-  }
-  return OkStatus();
-}
-
-Status VectorIndex::Scan(const float* query, SequenceNumber sequence,
-                         const std::vector<DocumentId>& documents, const CallContext& context,
-                         TopChunks* top) const {
-  const std::shared_ptr<const List> list = Snapshot();
-  for (const Entry& entry : *list) {
-    RETURN_IF_ERROR(entry.segment->Scan(query, sequence, &documents, context, top));
+    RETURN_IF_ERROR(entry.segment->Scan(query, context, top));
   }
   return OkStatus();
 }
@@ -121,7 +143,7 @@ std::string VectorIndex::Describe() const {
   std::string text;
   if (graphs > 0) {
     text = "HNSW graphs: " + std::to_string(graphs) + " over " + std::to_string(in_graphs) +
-           " vectors; ";
+           " vectors, " + MeasuredText(*list) + "; ";
   }
   text += "exact scan: " + std::to_string(scanned) + " vectors";
   if (waiting > 0) {

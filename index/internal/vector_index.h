@@ -32,14 +32,12 @@ class VectorIndex {
   // Seals the growing segment if it is large enough for a graph, or mostly dead at `sequence`.
   void SealIfDue(SequenceNumber sequence);
 
-  // --- readers'. `sequence` must be pinned (Collection::Pin).
-  Status Search(const float* query, SequenceNumber sequence, const CallContext& context,
-                TopChunks* top, size_t limit) const;
-  Status Scan(const float* query, SequenceNumber sequence, const std::vector<DocumentId>& documents,
-              const CallContext& context, TopChunks* top) const;
+  // --- readers'
+  // Of the rows that are visible and allowed, min(limit, how many there are).
+  Status Search(const VectorQuery& query, const CallContext& context, TopChunks* top) const;
   uint64_t bytes() const;
   size_t rows() const;
-  // How vectors are searched, for people.
+  // How vectors are searched, why, and with which measured recall, for people.
   std::string Describe() const;
 
   // --- the maintainer's. Does one piece of work: drops dead rows, joins small segments, or builds

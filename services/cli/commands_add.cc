@@ -4,6 +4,7 @@
 
 #include "services/cli/commands.h"
 #include "services/cli/json.h"
+#include "services/cli/metadata.h"
 #include "services/cli/text.h"
 #include "services/cli/uploads.h"
 
@@ -105,6 +106,12 @@ void PrintSummary(const Summary& summary, const std::string& goes_on, double sec
 Result<int> RunAdd(const CommandContext& context) {
   const auto start = std::chrono::steady_clock::now();
   Output* output = context.output;
+  UploadOptions upload{.collection = context.options.collection};
+  const Status metadata = SetMetadata(context.options.metadata, &upload.metadata);
+  if (!metadata.ok()) {
+    output->Error(metadata);
+    return kExitUsage;
+  }
   const InputFiles input = CollectFiles(context.options.paths);
   if (!output->json()) {
     for (const InputError& error : input.errors) {
@@ -123,8 +130,7 @@ Result<int> RunAdd(const CommandContext& context) {
   Summary summary;
   if (!input.files.empty()) {
     ASSIGN_OR_RETURN(const auto connection, Connect(context));
-    outcomes =
-        UploadFiles(*connection, input.files, {.collection = context.options.collection}, output);
+    outcomes = UploadFiles(*connection, input.files, upload, output);
     summary = Summarize(outcomes);
     goes_on = WhatGoesOn(summary, *connection);
     // Jobs that an earlier command left behind are finished as well, as nobody else would.

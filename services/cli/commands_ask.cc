@@ -155,6 +155,9 @@ Result<int> RunAsk(const CommandContext& context) {
   request.set_question(question.text);
   request.set_top_k(context.options.top_k);
   request.set_mode(SearchModeOf(context.options.mode));
+  if (!context.options.filter.empty()) {
+    request.mutable_filter()->set_expression(context.options.filter);
+  }
   request.set_style(context.options.style == "short" ? v1::ANSWER_STYLE_SHORT
                                                      : v1::ANSWER_STYLE_FULL);
   ASSIGN_OR_RETURN(const auto connection, Connect(context));

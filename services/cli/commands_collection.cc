@@ -1,16 +1,21 @@
 #include <fmt/format.h>
 
+#include <cstdlib>
+
 #include "ragstone/v1/collection.grpc.pb.h"
 #include "services/cli/commands.h"
 #include "services/cli/json.h"
 #include "services/cli/paging.h"
 #include "services/cli/render.h"
+#include "services/cli/search_mode.h"
 #include "services/cli/text.h"
 
 namespace ragstone::services::cli {
 namespace {
 
 using Stub = v1::CollectionService::Stub;
+
+constexpr std::string_view kMeasured = "measured";
 
 void PrintCollection(const v1::Collection& collection, Output* output) {
   if (output->json()) {
@@ -25,6 +30,11 @@ void PrintCollection(const v1::Collection& collection, Output* output) {
                                       collection.dimensions())},
       {"fingerprint", Sanitize(collection.embedding_fingerprint())},
       {"index", Sanitize(collection.index())},
+      {"language", Sanitize(collection.language())},
+      {"searched by", std::string(SearchModeName(collection.default_mode()))},
+      {"unrelated cosine", collection.has_unrelated_cosine()
+                               ? fmt::format("{:.3g}", collection.unrelated_cosine())
+                               : "as measured of the model"},
       {"created", FormatTimeOrDash(collection.created_ns())},
   }));
 }
@@ -35,6 +45,12 @@ Result<int> RunCollectionCreate(const CommandContext& context) {
   v1::CreateCollectionRequest request;
   request.set_name(context.options.id);
   request.set_embedding_model(context.options.embedding_model);
+  request.set_language(context.options.language);
+  request.set_default_mode(SearchModeOf(context.options.mode));
+  const std::string& cosine = context.options.unrelated_cosine;
+  if (!cosine.empty() && cosine != kMeasured) {
+    request.set_unrelated_cosine(std::strtod(cosine.c_str(), nullptr));
+  }
   ASSIGN_OR_RETURN(const auto connection, Connect(context));
   ASSIGN_OR_RETURN(const auto response,
                    connection->Unary(&Stub::CreateCollection, request, Connection::kLongCall));
@@ -71,6 +87,22 @@ Result<int> RunCollectionShow(const CommandContext& context) {
   ASSIGN_OR_RETURN(const auto connection, Connect(context));
   ASSIGN_OR_RETURN(const auto response,
                    connection->Unary(&Stub::GetCollection, request, Connection::kShortCall));
+  PrintCollection(response.collection(), context.output);
+  return kExitDone;
+}
+
+Result<int> RunCollectionAlter(const CommandContext& context) {
+  v1::AlterCollectionRequest request;
+  request.set_name(context.options.id);
+  request.set_default_mode(SearchModeOf(context.options.mode));
+  const std::string& cosine = context.options.unrelated_cosine;
+  request.set_measured_unrelated_cosine(cosine == kMeasured);
+  if (!cosine.empty() && cosine != kMeasured) {
+    request.set_unrelated_cosine(std::strtod(cosine.c_str(), nullptr));
+  }
+  ASSIGN_OR_RETURN(const auto connection, Connect(context));
+  ASSIGN_OR_RETURN(const auto response,
+                   connection->Unary(&Stub::AlterCollection, request, Connection::kLongCall));
   PrintCollection(response.collection(), context.output);
   return kExitDone;
 }

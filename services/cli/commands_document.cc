@@ -3,6 +3,7 @@
 #include "ragstone/v1/document.grpc.pb.h"
 #include "services/cli/commands.h"
 #include "services/cli/json.h"
+#include "services/cli/metadata.h"
 #include "services/cli/paging.h"
 #include "services/cli/render.h"
 #include "services/cli/text.h"
@@ -42,6 +43,9 @@ void PrintDocument(const v1::Document& document, Output* output) {
 Result<int> RunDocumentList(const CommandContext& context) {
   v1::ListDocumentsRequest request;
   request.set_collection(context.options.collection);
+  if (!context.options.filter.empty()) {
+    request.mutable_filter()->set_expression(context.options.filter);
+  }
   ASSIGN_OR_RETURN(const auto connection, Connect(context));
   ASSIGN_OR_RETURN(const auto documents,
                    (ListAll<v1::Document>(*connection, &Stub::ListDocuments, request,
@@ -53,7 +57,10 @@ Result<int> RunDocumentList(const CommandContext& context) {
     output->Json({{"documents", list}});
     return kExitDone;
   }
-  if (documents.empty()) output->Message("the collection has no documents");
+  if (documents.empty()) {
+    output->Message(context.options.filter.empty() ? "the collection has no documents"
+                                                   : "the filter holds for no document");
+  }
   std::vector<std::vector<std::string>> rows = {{"ID", "PAGES", "CHUNKS", "STATUS", "PATH"}};
   for (const v1::Document& document : documents) {
     rows.push_back({Sanitize(document.id()), std::to_string(document.pages()),
@@ -71,6 +78,41 @@ Result<int> RunDocumentShow(const CommandContext& context) {
   ASSIGN_OR_RETURN(const auto connection, Connect(context));
   ASSIGN_OR_RETURN(const auto response,
                    connection->Unary(&Stub::GetDocument, request, Connection::kShortCall));
+  if (context.output->json()) {
+    context.output->Json({{"document", DocumentDetailsJson(response.document())}});
+  } else {
+    PrintDocument(response.document(), context.output);
+  }
+  return kExitDone;
+}
+
+Result<int> RunDocumentUpdate(const CommandContext& context) {
+  const Options& options = context.options;
+  v1::Metadata changes;
+  Status given = SetMetadata(options.metadata, &changes);
+  if (given.ok() && options.metadata.empty() && options.unset.empty()) {
+    given = InvalidArgument(Reason::kInvalidArgument,
+                            "nothing is to be changed; give --meta NAME=VALUE or --unset NAME");
+  }
+  if (!given.ok()) {
+    context.output->Error(given);
+    return kExitUsage;
+  }
+  v1::GetDocumentRequest get;
+  get.set_collection(options.collection);
+  get.set_id(options.id);
+  ASSIGN_OR_RETURN(const auto connection, Connect(context));
+  ASSIGN_OR_RETURN(const auto former,
+                   connection->Unary(&Stub::GetDocument, get, Connection::kShortCall));
+  v1::UpdateDocumentMetadataRequest request;
+  request.set_collection(options.collection);
+  request.set_id(options.id);
+  *request.mutable_metadata() = former.document().metadata();
+  auto& entries = *request.mutable_metadata()->mutable_entries();
+  for (const std::string& name : options.unset) entries.erase(name);
+  for (const auto& [name, value] : changes.entries()) entries[name] = value;
+  ASSIGN_OR_RETURN(const auto response, connection->Unary(&Stub::UpdateDocumentMetadata, request,
+                                                          Connection::kLongCall));
   if (context.output->json()) {
     context.output->Json({{"document", DocumentDetailsJson(response.document())}});
   } else {

@@ -15,6 +15,9 @@ Result<int> RunSearch(const CommandContext& context) {
   request.set_query(Join(context.options.question, " "));
   request.set_top_k(context.options.top_k);
   request.set_mode(SearchModeOf(context.options.mode));
+  if (!context.options.filter.empty()) {
+    request.mutable_filter()->set_expression(context.options.filter);
+  }
   ASSIGN_OR_RETURN(const auto connection, Connect(context));
   ASSIGN_OR_RETURN(
       const v1::SearchResponse response,

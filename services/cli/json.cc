@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/clock.h"
+#include "services/cli/search_mode.h"
 
 namespace ragstone::services::cli {
 namespace {
@@ -102,6 +103,8 @@ Json DocumentDetailsJson(const v1::Document& document) {
 }
 
 Json CollectionJson(const v1::Collection& collection) {
+  const Json cosine =
+      collection.has_unrelated_cosine() ? Json(collection.unrelated_cosine()) : Json();
   return {{"name", collection.name()},
           {"documents", collection.documents()},
           {"chunks", collection.chunks()},
@@ -109,6 +112,9 @@ Json CollectionJson(const v1::Collection& collection) {
           {"embedding_fingerprint", collection.embedding_fingerprint()},
           {"dimensions", collection.dimensions()},
           {"index", collection.index()},
+          {"language", collection.language()},
+          {"default_mode", SearchModeName(collection.default_mode())},
+          {"unrelated_cosine", cosine},
           {"created", TimeJson(collection.created_ns())}};
 }
 

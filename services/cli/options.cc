@@ -92,6 +92,23 @@ void AddSearchOptions(CLI::App* app, Options* options) {
       ->check(CLI::IsMember({"hybrid", "vector", "keyword"}));
 }
 
+void AddFilterOption(CLI::App* app, const char* text, Options* options) {
+  app->add_option("--filter", options->filter, text)->type_name("TEXT");
+}
+
+void AddMetadataOption(CLI::App* app, Options* options) {
+  app->add_option("--meta", options->metadata,
+                  "Metadata for filters: a number, true, false, a date or text; may be repeated")
+      ->type_name("NAME=VALUE")
+      ->type_size(1)
+      ->expected(1)
+      ->allow_extra_args(false)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
+constexpr const char* kDocumentFilter =
+    "Only where this holds: year >= 2020 and path prefix \"manuals/\"";
+
 void AddEverydayCommands(CLI::App* app, Options* options) {
   CLI::App* serve = AddCommand(app, "serve", "Run the server until it is told to stop",
                                "Example: ragstone serve --grpc-listen 127.0.0.1:7420");
@@ -99,6 +116,7 @@ void AddEverydayCommands(CLI::App* app, Options* options) {
   CLI::App* add = AddCommand(app, "add", "Add files and folders, or update them",
                              "Example: ragstone add --collection manuals ~/manuals notes.md");
   AddCollectionOption(add, options);
+  AddMetadataOption(add, options);
   add->add_option("PATH", options->paths, "PDF, text and Markdown files, and folders of them")
       ->required();
   CLI::App* ask = AddCommand(app, "ask", "Answer a question, with citations",
@@ -115,12 +133,25 @@ void AddEverydayCommands(CLI::App* app, Options* options) {
       ->type_name("STYLE")
       ->check(CLI::IsMember({"short", "full"}));
   AddSearchOptions(ask, options);
+  AddFilterOption(ask, kDocumentFilter, options);
   ask->add_option("QUESTION", options->question, "The question")->required();
   CLI::App* search = AddCommand(app, "search", "Find passages",
                                 "Example: ragstone search --mode keyword \"error E42\"");
   AddCollectionOption(search, options);
   AddSearchOptions(search, options);
+  AddFilterOption(search, kDocumentFilter, options);
   search->add_option("QUERY", options->question, "The query")->required();
+}
+
+// What searches of a collection do unless they say otherwise.
+void AddSearchDefaults(CLI::App* app, Options* options) {
+  app->add_option("--mode", options->mode, "Default of searches: hybrid, vector or keyword")
+      ->type_name("MODE")
+      ->check(CLI::IsMember({"hybrid", "vector", "keyword"}));
+  app->add_option("--unrelated-cosine", options->unrelated_cosine,
+                  "From which cosine on hybrid searches count [measured]")
+      ->type_name("COSINE")
+      ->check(CLI::Range(-1.0, 1.0) | CLI::IsMember({"measured"}));
 }
 
 void AddCollectionCommands(CLI::App* app, Options* options) {
@@ -130,7 +161,13 @@ void AddCollectionCommands(CLI::App* app, Options* options) {
   create->add_option("NAME", options->id, "Its name")->required();
   create->add_option("--model", options->embedding_model, "Embedding model [the default one]")
       ->type_name("MODEL");
+  create->add_option("--language", options->language, "Of word search: de, en, … or none [auto]")
+      ->type_name("CODE");
+  AddSearchDefaults(create, options);
   AddCommand(group, "list", "List collections", "");
+  CLI::App* alter = AddCommand(group, "alter", "Change how a collection is searched", "");
+  alter->add_option("NAME", options->id, "Its name")->required();
+  AddSearchDefaults(alter, options);
   CLI::App* show = AddCommand(group, "show", "Show a collection and how it is searched", "");
   show->add_option("NAME", options->id, "Its name")->required();
   CLI::App* remove = AddCommand(group, "delete", "Delete a collection and its documents", "");
@@ -140,10 +177,23 @@ void AddCollectionCommands(CLI::App* app, Options* options) {
 void AddDocumentCommands(CLI::App* app, Options* options) {
   CLI::App* group = AddCommand(app, "document", "Documents of a collection", "");
   group->require_subcommand(1);
-  AddCollectionOption(AddCommand(group, "list", "List documents", ""), options);
+  CLI::App* list = AddCommand(group, "list", "List documents", "");
+  AddCollectionOption(list, options);
+  AddFilterOption(list, kDocumentFilter, options);
   CLI::App* show = AddCommand(group, "show", "Show a document", "");
   AddCollectionOption(show, options);
   show->add_option("ID", options->id, "Its id, see `ragstone document list`")->required();
+  CLI::App* update = AddCommand(group, "update", "Change the metadata of a document",
+                                "Example: ragstone document update doc-7 --meta draft=false");
+  AddCollectionOption(update, options);
+  update->add_option("ID", options->id, "Its id")->required();
+  AddMetadataOption(update, options);
+  update->add_option("--unset", options->unset, "Metadata to remove; may be repeated")
+      ->type_name("NAME")
+      ->type_size(1)
+      ->expected(1)
+      ->allow_extra_args(false)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   CLI::App* remove = AddCommand(group, "delete", "Delete a document", "");
   AddCollectionOption(remove, options);
   remove->add_option("ID", options->id, "Its id")->required();
@@ -188,10 +238,7 @@ CLI::App* AddRecordCommand(CLI::App* group, const char* name, const char* text, 
   return app;
 }
 
-void AddFilterOption(CLI::App* app, Options* options) {
-  app->add_option("--filter", options->filter, "Only records for which this holds: year >= 2020")
-      ->type_name("TEXT");
-}
+constexpr const char* kRecordFilter = "Only records for which this holds: year >= 2020";
 
 void AddRecordSearch(CLI::App* group, Options* options) {
   CLI::App* search = AddRecordCommand(group, "search", "Find the nearest records", options);
@@ -199,7 +246,7 @@ void AddRecordSearch(CLI::App* group, Options* options) {
       ->type_name("FILE");
   search->add_option("--vector-name", options->vector_name, "Which vector of the collection [\"\"]")
       ->type_name("NAME");
-  AddFilterOption(search, options);
+  AddFilterOption(search, kRecordFilter, options);
   search->add_option("-k,--top-k", options->top_k, "Number of records, 1 to 10000")
       ->type_name("K")
       ->check(CLI::Range(1, 10'000));
@@ -227,13 +274,48 @@ void AddRecordCommands(CLI::App* app, Options* options) {
   get->add_flag("--with-vectors", options->with_vectors, "Print the vectors, too");
   CLI::App* remove = AddRecordCommand(group, "delete", "Delete records", options);
   remove->add_option("ID", options->ids, "Their ids");
-  AddFilterOption(remove, options);
+  AddFilterOption(remove, kRecordFilter, options);
   remove->add_flag("--all", options->all, "Delete every record");
   AddRecordSearch(group, options);
-  AddFilterOption(AddRecordCommand(group, "count", "Count records", options), options);
+  AddFilterOption(AddRecordCommand(group, "count", "Count records", options), kRecordFilter,
+                  options);
   CLI::App* out = AddRecordCommand(group, "export", "Print records, a JSON line each", options);
-  AddFilterOption(out, options);
+  AddFilterOption(out, kRecordFilter, options);
   out->add_flag("--without-vectors", options->without_vectors, "Leave the vectors out");
+}
+
+void AddDirectory(CLI::App* app, Options* options) {
+  app->add_option("DIR", options->paths, "Directory of backups")->required()->expected(1);
+}
+
+void AddBackupNumber(CLI::App* app, const char* text, Options* options) {
+  app->add_option("--backup", options->backup, text)
+      ->type_name("ID")
+      ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 62));
+}
+
+void AddCareCommands(CLI::App* app, Options* options) {
+  CLI::App* backup = AddCommand(app, "backup", "Add a backup of the data to a directory",
+                                "Example: ragstone backup ~/backups --keep 7");
+  backup->add_option("DIR", options->paths, "Directory of backups, or an empty or new one")
+      ->expected(1);
+  backup->add_option("--name", options->name, "A name for it");
+  backup->add_option("--keep", options->keep, "Remove older backups beyond so many")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1'000'000));
+  AddDirectory(AddCommand(backup, "list", "List backups", ""), options);
+  CLI::App* check = AddCommand(backup, "verify", "Compare every byte of backups", "");
+  AddDirectory(check, options);
+  AddBackupNumber(check, "Only this one [all]", options);
+  CLI::App* restore = AddCommand(app, "restore", "Write a backup into an empty data directory",
+                                 "Example: ragstone restore ~/backups --data-dir new");
+  AddDirectory(restore, options);
+  AddBackupNumber(restore, "Which one, see `ragstone backup list` [the newest]", options);
+  restore->add_flag("--force", options->force, "Move what is in the data directory aside");
+  CLI::App* verify =
+      AddCommand(app, "verify", "Check the data directory; no server may use it", "");
+  verify->add_flag("--repair", options->repair, "Make anew what is made from other data");
+  AddCommand(app, "purge", "Remove the bytes of what was deleted from the disk", "");
 }
 
 // "collection create": the chain of commands that was given.
@@ -340,6 +422,7 @@ std::variant<Options, ParseEnd> ParseOptions(const std::vector<std::string>& arg
   AddJobCommands(&app, &options);
   AddModelCommands(&app, &options);
   AddRecordCommands(&app, &options);
+  AddCareCommands(&app, &options);
   AddCommand(&app, "doctor", "Check this machine and this installation, and explain", "");
   AddCommand(&app, "version", "Print the version", "");
   try {

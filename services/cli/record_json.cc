@@ -9,6 +9,7 @@
 #include <map>
 
 #include "base/clock.h"
+#include "index/filter/datetime.h"
 
 namespace ragstone::services::cli {
 namespace {
@@ -246,7 +247,7 @@ Json ValueJson(const v1::PayloadValue& value) {
     case v1::PayloadValue::kBooleanValue:
       return value.boolean_value();
     case v1::PayloadValue::kDatetimeNs:
-      return FormatTime(value.datetime_ns());
+      return index::FormatTime(index::Datetime{value.datetime_ns()});
     case v1::PayloadValue::kList: {
       Json list = Json::array();
       for (const v1::PayloadValue& element : value.list().values()) {

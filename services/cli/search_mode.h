@@ -14,4 +14,9 @@ inline v1::SearchMode SearchModeOf(std::string_view name) {
   return v1::SEARCH_MODE_UNSPECIFIED;
 }
 
+inline std::string_view SearchModeName(v1::SearchMode mode) {
+  if (mode == v1::SEARCH_MODE_VECTOR) return "vector";
+  return mode == v1::SEARCH_MODE_KEYWORD ? "keyword" : "hybrid";
+}
+
 }  // namespace ragstone::services::cli

@@ -157,6 +157,7 @@ class Uploader {
     start->set_create_collection(true);
     start->set_source(input.path);
     start->set_media_type(input.media_type);
+    if (!options_.metadata.entries().empty()) *start->mutable_metadata() = options_.metadata;
     bool open = stream->Write(request);
     std::string piece(kPieceBytes, '\0');
     while (open) {

@@ -26,6 +26,7 @@ struct UploadOutcome {
 struct UploadOptions {
   std::string collection;
   std::string verb = "adding";  // for the progress line
+  v1::Metadata metadata{};      // of every file; none: what a file has stays
   std::chrono::milliseconds show_after{300};
   // Streams at a time: enough to keep every stage of the server busy, few enough to leave its
   // request threads to others.

@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "base/file.h"
+#include "index/operations.h"
 #include "services/handlers/app_impl.h"
 #include "services/handlers/convert.h"
 
@@ -70,6 +71,7 @@ Result<index::CollectionInfo> AppImpl::CollectionForAdd(const v1::AddDocumentSta
 
 Result<AppImpl::Upload> AppImpl::ReceiveUpload(const Reader<v1::AddDocumentRequest>& read,
                                                const CallContext& context) {
+  RETURN_IF_ERROR(index::CheckRoom(*database_, 0));
   ASSIGN_OR_RETURN(const auto first, read());
   if (!first || !first->has_start()) {
     return InvalidArgument(Reason::kInvalidArgument, "the first message must be `start`");

@@ -14,10 +14,6 @@ constexpr uint32_t kAskTopKMax = 100;
 constexpr int kAttachmentsMax = 100;
 
 Status CheckAsk(const v1::AskRequest& request) {
-  if (request.has_filter()) {
-    return Status(StatusCode::kUnimplemented, Reason::kFilterUnsupported,
-                  "filters are not built yet; ask without one");
-  }
   if (request.top_k() > kAskTopKMax) {
     return InvalidArgument(Reason::kInvalidArgument,
                            "top_k is " + std::to_string(request.top_k()) + ", the limit is 100");
@@ -112,6 +108,7 @@ Result<AppImpl::Retrieval> AppImpl::RetrieveForAsk(const v1::AskRequest& request
   query.text = request.question();
   query.top_k = request.top_k() == 0 ? settings_.ask_top_k : request.top_k();
   query.mode = request.mode();
+  if (request.has_filter()) query.filter = &request.filter();
   if (request.attachments_size() > 0) {
     query.collection = kAttachments;
     ASSIGN_OR_RETURN(const auto collection, database_->GetCollection(kAttachments));

@@ -1,5 +1,6 @@
 #include "services/app.h"
 
+#include "index/operations.h"
 #include "services/handlers/app_impl.h"
 #include "services/logging.h"
 
@@ -22,10 +23,14 @@ AppImpl::AppImpl(const Settings& settings, std::unique_ptr<WorkerPool> workers, 
 AppImpl::~AppImpl() { Shutdown(); }
 
 Status AppImpl::Init() {
+  RETURN_IF_ERROR(index::CheckRestored(settings_.data_dir));
   index::DatabaseOptions options;
   options.dir = settings_.data_dir / "db";
   options.memory_bytes = settings_.memory_limit / 8;
+  options.record_memory_bytes = settings_.record_memory_limit != 0 ? settings_.record_memory_limit
+                                                                   : settings_.memory_limit / 2;
   options.hnsw_vectors_min = settings_.hnsw_vectors_min;
+  options.disk_reserve_bytes = settings_.disk_reserve;
   options.on_storage_warning = [](std::string_view line) {
     LogEvent(LogLevel::kWarning, "storage", {{"message", std::string(line)}});
   };
@@ -36,7 +41,7 @@ Status AppImpl::Init() {
   RETURN_IF_ERROR(requests_->Prune());
   ASSIGN_OR_RETURN(record_database_, index::RecordDatabase::Open(database_.get(), clock_));
   records_ = std::make_unique<RecordHandlers>(
-      RecordHandlers::Parts{record_database_.get(), database_.get(), requests_.get()});
+      RecordHandlers::Parts{record_database_.get(), requests_.get()});
   models_ = std::make_unique<ModelRegistry>(&settings_, &model_store_, workers_.get());
 
   IngestPipeline::Parts parts;

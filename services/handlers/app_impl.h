@@ -30,7 +30,7 @@ struct RequestCounters {
 };
 
 // The handlers, by service: collections.cc, documents.cc, search.cc, answer.cc, jobs.cc, models.cc,
-// admin.cc; those of VectorService are RecordHandlers.
+// admin.cc, admin_care.cc; those of VectorService are RecordHandlers.
 class AppImpl : public App {
  public:
   AppImpl(const Settings& settings, std::unique_ptr<WorkerPool> workers, const Clock* clock);
@@ -59,6 +59,10 @@ class AppImpl : public App {
   Status UpsertRecordStream(const Reader<v1::UpsertRecordStreamRequest>& read,
                             const Writer<v1::UpsertRecordStreamResponse>& write,
                             const CallContext& context) override;
+  Status Backup(const v1::BackupRequest& request, const Writer<v1::BackupResponse>& write,
+                const CallContext& context) override;
+  Status Purge(const v1::PurgeRequest& request, const Writer<v1::PurgeResponse>& write,
+               const CallContext& context) override;
 
  private:
   // documents.cc
@@ -95,7 +99,10 @@ class AppImpl : public App {
     uint32_t top_k = 10;
     v1::SearchMode mode = v1::SEARCH_MODE_UNSPECIFIED;
     std::optional<std::vector<index::DocumentId>> documents;
+    const v1::Filter* filter = nullptr;  // null: none
   };
+  // What the cosine of unrelated texts is by this model: measured once, then known.
+  Result<double> UnrelatedCosine(const EmbeddingModel& model, const CallContext& context);
   Result<Retrieval> Retrieve(const Query& query, const CallContext& context);
   Result<std::vector<v1::Passage>> Passages(const Retrieval& retrieval) const;
 
@@ -128,7 +135,8 @@ class AppImpl : public App {
   std::unique_ptr<IngestPipeline> pipeline_;
   std::unique_ptr<JobRunner> jobs_;
   mutable RequestCounters counters_;
-  Mutex collection_mutex_;  // one creation of a missing collection at a time
+  Mutex collection_mutex_;              // one creation of a missing collection at a time
+  std::atomic<bool> care_runs_{false};  // a backup or a purge: one at a time
 };
 
 // The collection a request names; empty means "default".

@@ -34,6 +34,10 @@ Result<v1::CreateCollectionResponse> AppImpl::CreateCollection(
   spec.embedding_model = model.name;
   spec.fingerprint = llm::EmbeddingFingerprint(model);
   spec.dimensions = model.dimensions;
+  spec.language = request.language();
+  ASSIGN_OR_RETURN(spec.settings.default_mode,
+                   FromMessage(request.default_mode(), index::SearchMode::kHybrid));
+  if (request.has_unrelated_cosine()) spec.settings.unrelated_cosine = request.unrelated_cosine();
   // A repeated request finds the name of its collection; the rest is looked up then.
   index::Batch batch;
   requests_->Record({"CreateCollection", request.request_id(), bytes, spec.name}, &batch);
@@ -67,6 +71,31 @@ Result<v1::GetCollectionResponse> AppImpl::GetCollection(const v1::GetCollection
                                                          const CallContext& /*context*/) {
   ASSIGN_OR_RETURN(const auto info, database_->GetCollection(CollectionName(request.name())));
   v1::GetCollectionResponse response;
+  ToMessage(info, response.mutable_collection());
+  return response;
+}
+
+Result<v1::AlterCollectionResponse> AppImpl::AlterCollection(
+    const v1::AlterCollectionRequest& request, const CallContext& /*context*/) {
+  const std::string bytes = request.SerializeAsString();
+  ASSIGN_OR_RETURN(const auto former,
+                   requests_->Find("AlterCollection", request.request_id(), bytes));
+  ASSIGN_OR_RETURN(auto info, database_->GetCollection(request.name()));
+  v1::AlterCollectionResponse response;
+  if (!former) {
+    if (request.has_unrelated_cosine() && request.measured_unrelated_cosine()) {
+      return InvalidArgument(Reason::kInvalidArgument,
+                             "unrelated_cosine is given and to be measured; ask for one of them");
+    }
+    index::CollectionSettings settings = info.settings;
+    ASSIGN_OR_RETURN(settings.default_mode,
+                     FromMessage(request.default_mode(), settings.default_mode));
+    if (request.has_unrelated_cosine()) settings.unrelated_cosine = request.unrelated_cosine();
+    if (request.measured_unrelated_cosine()) settings.unrelated_cosine.reset();
+    index::Batch batch;
+    requests_->Record({"AlterCollection", request.request_id(), bytes, ""}, &batch);
+    ASSIGN_OR_RETURN(info, database_->AlterCollection(request.name(), settings, std::move(batch)));
+  }
   ToMessage(info, response.mutable_collection());
   return response;
 }

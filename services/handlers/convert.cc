@@ -6,6 +6,8 @@
 
 #include <cmath>
 
+#include "services/handlers/records_convert.h"
+
 namespace ragstone::services {
 
 namespace {
@@ -68,6 +70,23 @@ void ToValue(const index::MetadataValue& from, v1::Value* to) {
   }
 }
 
+// has_id names documents as everything else does: "doc-12".
+Status ReadDocumentIds(index::Filter* filter) {
+  for (index::Filter& child : filter->children) RETURN_IF_ERROR(ReadDocumentIds(&child));
+  for (index::PointId& id : filter->ids) {
+    const auto* text = std::get_if<std::string>(&id);
+    if (text == nullptr) continue;
+    const auto document = ParseDocumentId(*text);
+    if (!document.ok()) {
+      return InvalidArgument(Reason::kFilterInvalid,
+                             "filter: \"" + ValidUtf8(text->substr(0, 40)) +
+                                 "\" is no id of a document; they look like \"doc-12\"");
+    }
+    id = *document;
+  }
+  return OkStatus();
+}
+
 }  // namespace
 
 Result<index::Metadata> FromMessage(const v1::Metadata& message) {
@@ -91,6 +110,41 @@ void ToMessage(const index::Metadata& metadata, v1::Metadata* message) {
   for (const auto& [name, value] : metadata) ToValue(value, &(*message->mutable_entries())[name]);
 }
 
+Result<index::Filter> DocumentFilter(const v1::Filter& message) {
+  ASSIGN_OR_RETURN(index::Filter filter, FromMessage(message, "filter"));
+  RETURN_IF_ERROR(ReadDocumentIds(&filter));
+  return filter;
+}
+
+Result<index::SearchMode> FromMessage(v1::SearchMode mode, index::SearchMode otherwise) {
+  switch (mode) {
+    case v1::SEARCH_MODE_UNSPECIFIED:
+      return otherwise;
+    case v1::SEARCH_MODE_HYBRID:
+      return index::SearchMode::kHybrid;
+    case v1::SEARCH_MODE_VECTOR:
+      return index::SearchMode::kVector;
+    case v1::SEARCH_MODE_KEYWORD:
+      return index::SearchMode::kKeyword;
+    default:
+      return InvalidArgument(Reason::kInvalidArgument,
+                             "mode " + std::to_string(static_cast<int>(mode)) +
+                                 " is unknown; there are hybrid, vector and keyword");
+  }
+}
+
+v1::SearchMode ToMessage(index::SearchMode mode) {
+  switch (mode) {
+    case index::SearchMode::kVector:
+      return v1::SEARCH_MODE_VECTOR;
+    case index::SearchMode::kKeyword:
+      return v1::SEARCH_MODE_KEYWORD;
+    case index::SearchMode::kHybrid:
+      break;
+  }
+  return v1::SEARCH_MODE_HYBRID;
+}
+
 void ToMessage(const index::CollectionInfo& info, v1::Collection* message) {
   message->set_name(info.spec.name);
   message->set_embedding_model(info.spec.embedding_model);
@@ -100,6 +154,11 @@ void ToMessage(const index::CollectionInfo& info, v1::Collection* message) {
   message->set_chunks(info.chunks);
   message->set_created_ns(info.created_ns);
   message->set_index(info.index);
+  message->set_language(info.spec.language);
+  message->set_default_mode(ToMessage(info.settings.default_mode));
+  if (info.settings.unrelated_cosine) {
+    message->set_unrelated_cosine(*info.settings.unrelated_cosine);
+  }
 }
 
 void ToMessage(const index::DocumentInfo& info, bool updating, v1::Document* message) {

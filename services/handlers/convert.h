@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "base/status.h"
+#include "index/filter/filter.h"
 #include "index/types.h"
 #include "llm/model_store.h"
 #include "ragstone/v1/collection.pb.h"
@@ -20,6 +21,14 @@ namespace ragstone::services {
 // INVALID_ARGUMENT for more than 64 entries, names or values that are too long, NaN, no value.
 Result<index::Metadata> FromMessage(const v1::Metadata& message);
 void ToMessage(const index::Metadata& metadata, v1::Metadata* message);
+
+// A filter on documents, with their ids as the database knows them. INVALID_ARGUMENT
+// (FILTER_INVALID, LIMIT_EXCEEDED).
+Result<index::Filter> DocumentFilter(const v1::Filter& message);
+
+// SEARCH_MODE_UNSPECIFIED gives `otherwise`. INVALID_ARGUMENT for an unknown mode.
+Result<index::SearchMode> FromMessage(v1::SearchMode mode, index::SearchMode otherwise);
+v1::SearchMode ToMessage(index::SearchMode mode);
 
 void ToMessage(const index::CollectionInfo& info, v1::Collection* message);
 void ToMessage(const index::DocumentInfo& info, bool updating, v1::Document* message);

@@ -12,7 +12,7 @@ Result<v1::Document> AppImpl::DocumentMessage(const index::DocumentInfo& info) c
 }
 
 Result<v1::ListDocumentsResponse> AppImpl::ListDocuments(const v1::ListDocumentsRequest& request,
-                                                         const CallContext& /*context*/) {
+                                                         const CallContext& context) {
   ASSIGN_OR_RETURN(const size_t size, PageSize(request.page_size()));
   ASSIGN_OR_RETURN(const auto collection,
                    database_->GetCollection(CollectionName(request.collection())));
@@ -25,7 +25,14 @@ Result<v1::ListDocumentsResponse> AppImpl::ListDocuments(const v1::ListDocuments
     }
     after = *id;
   }
-  ASSIGN_OR_RETURN(const auto documents, database_->ListDocuments(collection.id, after, size + 1));
+  std::vector<index::DocumentInfo> documents;
+  if (request.has_filter()) {
+    ASSIGN_OR_RETURN(const index::Filter filter, DocumentFilter(request.filter()));
+    ASSIGN_OR_RETURN(documents,
+                     database_->FilterDocuments(collection.id, filter, after, size + 1, context));
+  } else {
+    ASSIGN_OR_RETURN(documents, database_->ListDocuments(collection.id, after, size + 1));
+  }
   v1::ListDocumentsResponse response;
   for (const index::DocumentInfo& info : documents) {
     if (static_cast<size_t>(response.documents_size()) == size) {

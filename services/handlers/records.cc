@@ -1,7 +1,6 @@
 #include "services/handlers/records.h"
 
 #include <algorithm>
-#include <span>
 #include <utility>
 
 #include "base/elapsed.h"
@@ -14,81 +13,24 @@ namespace {
 
 // Below what clients of gRPC take unless they are told otherwise, which is 4 MiB.
 constexpr size_t kPageBytesMax = 3 << 20;
-constexpr size_t kResponseBytesMax = 48 << 20;
-// So many records are read at a time where their size is not known, so that memory stays bounded.
-constexpr size_t kReadStep = 64;
-
-Status ResponseTooLarge() {
-  return ResourceExhausted(Reason::kLimitExceeded,
-                           "the response would be larger than 48 MiB; ask for fewer records, or "
-                           "without payloads or vectors");
-}
-
-Status CheckRequestId(const std::string& id) {
-  if (id.size() <= kRequestIdBytesMax) return OkStatus();
-  return InvalidArgument(Reason::kLimitExceeded, "request_id has " + std::to_string(id.size()) +
-                                                     " bytes, the limit is 128");
-}
 
 // How many records are named by their ids.
 size_t IdCount(const v1::RecordSelector& selector) {
   return static_cast<size_t>(selector.ids().ids_size());
 }
 
-// The filter of a selector; none for ids.
-index::Filter FilterOf(const index::RecordSelector& selector) {
-  const auto* filter = std::get_if<index::Filter>(&selector);
-  return filter == nullptr ? index::Filter() : *filter;
-}
-
 template <typename Hits>
-Status AddHits(const std::vector<index::RecordHit>& hits, Hits* list, size_t* bytes) {
-  for (const index::RecordHit& hit : hits) {
-    v1::RecordHit* message = list->Add();
-    ToMessage(hit, message);
-    *bytes += message->ByteSizeLong();
-    if (*bytes > kResponseBytesMax) return ResponseTooLarge();
-  }
-  return OkStatus();
-}
-
-// Adds the record unless the page would be too long, which a single record never is.
-bool AddToPage(const index::Record& record, v1::ScrollRecordsResponse* page, size_t* bytes) {
-  v1::Record* message = page->add_records();
-  ToMessage(record, message);
-  const size_t size = message->ByteSizeLong();
-  if (page->records_size() > 1 && *bytes + size > kPageBytesMax) {
-    page->mutable_records()->RemoveLast();
-    return false;
-  }
-  *bytes += size;
-  return true;
+void AddHits(const std::vector<index::RecordHit>& hits, Hits* list) {
+  for (const index::RecordHit& hit : hits) ToMessage(hit, list->Add());
 }
 
 }  // namespace
-
-Status RecordHandlers::Blame(Status status, const std::string& collection,
-                             const index::Filter& filter) const {
-  if (status.reason() != Reason::kInvalidArgument || filter == index::Filter()) return status;
-  const auto info = parts_.records->GetCollection(collection);
-  if (!info.ok()) return status;
-  const auto bound = index::BindFilter(info->spec.schema, filter);
-  if (bound.ok() || bound.status().reason() != Reason::kInvalidArgument) return status;
-  return InvalidArgument(Reason::kFilterInvalid, bound.status().message());
-}
-
-Status RecordHandlers::Remember(std::string_view method, std::string_view id,
-                                const std::string& request, const std::string& response) {
-  if (id.empty()) return OkStatus();
-  index::Batch batch;
-  parts_.requests->Record({method, id, request, response}, &batch);
-  return parts_.database->Write(std::move(batch));
-}
 
 Result<v1::CreateRecordCollectionResponse> RecordHandlers::CreateRecordCollection(
     const v1::CreateRecordCollectionRequest& request, const CallContext& /*context*/) {
   RETURN_IF_ERROR(CheckRequestId(request.request_id()));
   const std::string bytes = DeterministicBytes(request);
+  MutexLock lock(&collections_mutex_);
   ASSIGN_OR_RETURN(const auto former,
                    parts_.requests->Find("CreateRecordCollection", request.request_id(), bytes));
   v1::CreateRecordCollectionResponse response;
@@ -98,9 +40,11 @@ Result<v1::CreateRecordCollectionResponse> RecordHandlers::CreateRecordCollectio
     return response;
   }
   ASSIGN_OR_RETURN(const index::RecordCollectionSpec spec, FromMessage(request.spec()));
-  ASSIGN_OR_RETURN(const auto info, parts_.records->CreateCollection(spec));
+  index::Batch outcome;
+  parts_.requests->Record({"CreateRecordCollection", request.request_id(), bytes, spec.name},
+                          &outcome);
+  ASSIGN_OR_RETURN(const auto info, parts_.records->CreateCollection(spec, std::move(outcome)));
   ++writes_;
-  RETURN_IF_ERROR(Remember("CreateRecordCollection", request.request_id(), bytes, spec.name));
   ToMessage(info, response.mutable_collection());
   return response;
 }
@@ -119,12 +63,14 @@ Result<v1::DropRecordCollectionResponse> RecordHandlers::DropRecordCollection(
     const v1::DropRecordCollectionRequest& request, const CallContext& /*context*/) {
   RETURN_IF_ERROR(CheckRequestId(request.request_id()));
   const std::string bytes = DeterministicBytes(request);
+  MutexLock lock(&collections_mutex_);
   ASSIGN_OR_RETURN(const auto former,
                    parts_.requests->Find("DropRecordCollection", request.request_id(), bytes));
   if (former) return v1::DropRecordCollectionResponse();
-  RETURN_IF_ERROR(parts_.records->DropCollection(request.name()));
+  index::Batch outcome;
+  parts_.requests->Record({"DropRecordCollection", request.request_id(), bytes, ""}, &outcome);
+  RETURN_IF_ERROR(parts_.records->DropCollection(request.name(), std::move(outcome)));
   ++writes_;
-  RETURN_IF_ERROR(Remember("DropRecordCollection", request.request_id(), bytes, ""));
   return v1::DropRecordCollectionResponse();
 }
 
@@ -203,20 +149,11 @@ Status RecordHandlers::UpsertRecordStream(const Reader<v1::UpsertRecordStreamReq
 Result<v1::GetRecordsResponse> RecordHandlers::GetRecords(const v1::GetRecordsRequest& request,
                                                           const CallContext& context) {
   ASSIGN_OR_RETURN(const auto ids, CheckIds(request.ids(), "ids"));
-  const index::ReadOptions options = FromMessage(request.read());
+  RETURN_IF_ERROR(context.Check());
+  ASSIGN_OR_RETURN(const auto records,
+                   parts_.records->Get(request.collection(), ids, FromMessage(request.read())));
   v1::GetRecordsResponse response;
-  size_t bytes = 0;
-  for (size_t begin = 0; begin < ids.size(); begin += kReadStep) {
-    RETURN_IF_ERROR(context.Check());
-    const std::span<const std::string> step(ids.data() + begin,
-                                            std::min(kReadStep, ids.size() - begin));
-    ASSIGN_OR_RETURN(const auto records, parts_.records->Get(request.collection(), step, options));
-    for (const index::Record& record : records) {
-      ToMessage(record, response.add_records());
-      bytes += response.records().rbegin()->ByteSizeLong();
-      if (bytes > kResponseBytesMax) return ResponseTooLarge();
-    }
-  }
+  for (const index::Record& record : records) ToMessage(record, response.add_records());
   return response;
 }
 
@@ -226,12 +163,12 @@ Result<v1::DeleteRecordsResponse> RecordHandlers::DeleteRecords(
   ASSIGN_OR_RETURN(
       const index::WriteOptions options,
       MakeWriteOptions(request.request_id(), request.if_versions(), IdCount(request.selector())));
-  const auto result = parts_.records->Delete(request.collection(), selector, options, context);
-  if (!result.ok()) return Blame(result.status(), request.collection(), FilterOf(selector));
+  ASSIGN_OR_RETURN(const index::WriteResult result,
+                   parts_.records->Delete(request.collection(), selector, options, context));
   ++writes_;
   v1::DeleteRecordsResponse response;
-  response.set_version(result->version);
-  response.set_affected(result->affected);
+  response.set_version(result.version);
+  response.set_affected(result.affected);
   return response;
 }
 
@@ -249,13 +186,13 @@ Result<v1::UpdatePayloadResponse> RecordHandlers::UpdatePayload(
   ASSIGN_OR_RETURN(
       const index::WriteOptions options,
       MakeWriteOptions(request.request_id(), request.if_versions(), IdCount(request.selector())));
-  const auto result =
-      parts_.records->UpdatePayload(request.collection(), selector, change, options, context);
-  if (!result.ok()) return Blame(result.status(), request.collection(), FilterOf(selector));
+  ASSIGN_OR_RETURN(
+      const index::WriteResult result,
+      parts_.records->UpdatePayload(request.collection(), selector, change, options, context));
   ++writes_;
   v1::UpdatePayloadResponse response;
-  response.set_version(result->version);
-  response.set_affected(result->affected);
+  response.set_version(result.version);
+  response.set_affected(result.affected);
   return response;
 }
 
@@ -263,40 +200,35 @@ Result<v1::ScrollRecordsResponse> RecordHandlers::ScrollRecords(
     const v1::ScrollRecordsRequest& request, const CallContext& context) {
   constexpr std::string_view kList = "records";
   ASSIGN_OR_RETURN(const size_t size, PageSize(request.page_size()));
-  ASSIGN_OR_RETURN(std::string after, ReadPageToken(kList, request.page_token()));
+  ASSIGN_OR_RETURN(const std::string after, ReadPageToken(kList, request.page_token()));
   ASSIGN_OR_RETURN(const index::Filter filter, FromMessage(request.filter(), "filter"));
-  const index::ReadOptions options = FromMessage(request.read());
+  index::ReadOptions options = FromMessage(request.read());
+  options.page_bytes = kPageBytesMax;
+  // One more than fits tells whether there is a next page.
+  ASSIGN_OR_RETURN(const auto records, parts_.records->Scroll(request.collection(), filter, after,
+                                                              size + 1, options, context));
   v1::ScrollRecordsResponse response;
   size_t bytes = 0;
-  size_t left = size;
-  for (size_t step_size = kReadStep;;) {
-    // One more than fits tells whether there is a next page.
-    const size_t wanted = std::min(left + 1, step_size);
-    const auto step =
-        parts_.records->Scroll(request.collection(), filter, after, wanted, options, context);
-    if (!step.ok()) return Blame(step.status(), request.collection(), filter);
-    for (const index::Record& record : *step) {
-      if (left == 0 || !AddToPage(record, &response, &bytes)) {
-        response.set_next_page_token(MakePageToken(kList, after));
-        return response;
-      }
-      after = record.id;
-      --left;
-    }
-    if (step->size() < wanted) return response;
-    // Small records are read in one step more, large ones step by step.
-    step_size = std::max(
-        kReadStep, (size - left) * (kPageBytesMax - std::min(bytes, kPageBytesMax)) / (bytes + 1));
+  for (size_t i = 0; i < records.size(); ++i) {
+    bytes += index::RecordBytes(records[i]);
+    // A single record may be larger than a page.
+    if (i == size || (i > 0 && bytes > kPageBytesMax)) break;
+    ToMessage(records[i], response.add_records());
   }
+  if (records.size() > size || bytes > kPageBytesMax) {
+    const auto& last = response.records(response.records_size() - 1);
+    response.set_next_page_token(MakePageToken(kList, last.id()));
+  }
+  return response;
 }
 
 Result<v1::CountRecordsResponse> RecordHandlers::CountRecords(
     const v1::CountRecordsRequest& request, const CallContext& context) {
   ASSIGN_OR_RETURN(const index::Filter filter, FromMessage(request.filter(), "filter"));
-  const auto count = parts_.records->Count(request.collection(), filter, context);
-  if (!count.ok()) return Blame(count.status(), request.collection(), filter);
+  ASSIGN_OR_RETURN(const uint64_t count,
+                   parts_.records->Count(request.collection(), filter, context));
   v1::CountRecordsResponse response;
-  response.set_count(*count);
+  response.set_count(count);
   return response;
 }
 
@@ -305,11 +237,9 @@ Result<v1::SearchRecordsResponse> RecordHandlers::SearchRecords(
   const auto begin = std::chrono::steady_clock::now();
   ++searches_;
   ASSIGN_OR_RETURN(const index::RecordSearch search, FromMessage(request.query(), "query"));
-  const auto hits = parts_.records->Search(request.collection(), search, context);
-  if (!hits.ok()) return Blame(hits.status(), request.collection(), search.filter);
+  ASSIGN_OR_RETURN(const auto hits, parts_.records->Search(request.collection(), search, context));
   v1::SearchRecordsResponse response;
-  size_t bytes = 0;
-  RETURN_IF_ERROR(AddHits(*hits, response.mutable_hits(), &bytes));
+  AddHits(hits, response.mutable_hits());
   response.set_search_ms(MsSince(begin));
   return response;
 }
@@ -319,19 +249,10 @@ Result<v1::SearchRecordBatchResponse> RecordHandlers::SearchRecordBatch(
   const auto begin = std::chrono::steady_clock::now();
   ASSIGN_OR_RETURN(const auto searches, FromMessage(request.queries()));
   searches_ += searches.size();
-  const auto results = parts_.records->SearchBatch(request.collection(), searches, context);
-  if (!results.ok()) {
-    Status status = results.status();
-    for (const index::RecordSearch& search : searches) {
-      status = Blame(std::move(status), request.collection(), search.filter);
-    }
-    return status;
-  }
+  ASSIGN_OR_RETURN(const auto results,
+                   parts_.records->SearchBatch(request.collection(), searches, context));
   v1::SearchRecordBatchResponse response;
-  size_t bytes = 0;
-  for (const auto& hits : *results) {
-    RETURN_IF_ERROR(AddHits(hits, response.add_results()->mutable_hits(), &bytes));
-  }
+  for (const auto& hits : results) AddHits(hits, response.add_results()->mutable_hits());
   response.set_search_ms(MsSince(begin));
   return response;
 }
@@ -341,11 +262,10 @@ Result<v1::RecommendRecordsResponse> RecordHandlers::RecommendRecords(
   const auto begin = std::chrono::steady_clock::now();
   ++searches_;
   ASSIGN_OR_RETURN(const index::RecommendSearch search, FromMessage(request));
-  const auto hits = parts_.records->Recommend(request.collection(), search, context);
-  if (!hits.ok()) return Blame(hits.status(), request.collection(), search.search.filter);
+  ASSIGN_OR_RETURN(const auto hits,
+                   parts_.records->Recommend(request.collection(), search, context));
   v1::RecommendRecordsResponse response;
-  size_t bytes = 0;
-  RETURN_IF_ERROR(AddHits(*hits, response.mutable_hits(), &bytes));
+  AddHits(hits, response.mutable_hits());
   response.set_search_ms(MsSince(begin));
   return response;
 }

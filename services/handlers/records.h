@@ -6,8 +6,8 @@
 #include <string_view>
 
 #include "base/call_context.h"
+#include "base/mutex.h"
 #include "base/status.h"
-#include "index/database.h"
 #include "index/record_database.h"
 #include "services/api.h"
 #include "services/handlers/request_log.h"
@@ -20,8 +20,7 @@ class RecordHandlers {
   // All must outlive it.
   struct Parts {
     index::RecordDatabase* records = nullptr;
-    index::Database* database = nullptr;  // for outcomes of requests
-    RequestLog* requests = nullptr;
+    const RequestLog* requests = nullptr;
   };
   explicit RecordHandlers(const Parts& parts) : parts_(parts) {}
 
@@ -40,14 +39,10 @@ class RecordHandlers {
   uint64_t writes() const { return writes_; }
 
  private:
-  // An error that a filter is to blame for, with the reason of filters; any other as it is. Looks
-  // at the collection again, since only failed calls come here.
-  Status Blame(Status status, const std::string& collection, const index::Filter& filter) const;
-  // Keeps the outcome of a change of a collection under the client's id.
-  Status Remember(std::string_view method, std::string_view id, const std::string& request,
-                  const std::string& response);
-
   const Parts parts_;
+  // Held over a creation or drop, so that of two requests with one id the second finds the outcome
+  // of the first.
+  Mutex collections_mutex_;
   std::atomic<uint64_t> searches_{0}, writes_{0};
 };
 

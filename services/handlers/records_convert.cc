@@ -4,34 +4,26 @@
 #include <cmath>
 #include <utility>
 
+#include "services/handlers/records_input.h"
+
 namespace ragstone::services {
 
 namespace {
 
 using google::protobuf::RepeatedField;
 using google::protobuf::RepeatedPtrField;
-
-Status Bad(const std::string& place, const std::string& what) {
-  return InvalidArgument(Reason::kInvalidArgument, place + " " + what);
-}
-
-Status OverLimit(const std::string& place, const std::string& what) {
-  return InvalidArgument(Reason::kLimitExceeded, place + " " + what);
-}
+using index::RecordDatabase;
+using records_input::Bad;
+using records_input::Item;
+using records_input::OverLimit;
 
 // `["title"]`; a name that no field can have is cut.
 std::string Key(std::string_view name) {
   return "[\"" + std::string(name.substr(0, index::kFieldNameBytesMax)) + "\"]";
 }
 
-std::string Item(std::string_view list, int at) {
-  return std::string(list) + "[" + std::to_string(at) + "]";
-}
-
 Status CheckCount(const std::string& place, size_t count, size_t most) {
-  if (count <= most) return OkStatus();
-  return OverLimit(place, "has " + std::to_string(count) + " elements, the limit is " +
-                              std::to_string(most) + "; send several requests");
+  return records_input::CheckCount(place, count, most, "send several requests");
 }
 
 Status CheckFinite(const RepeatedField<float>& values, const std::string& place) {
@@ -46,9 +38,9 @@ Status CheckFinite(const RepeatedField<float>& values, const std::string& place)
 Result<index::Vector> FromDense(const v1::DenseVector& message, const std::string& place) {
   const auto& values = message.values();
   if (values.empty()) return Bad(place, "holds no numbers; leave the vector out");
-  if (values.size() > static_cast<int>(kDimensionsMax)) {
-    return OverLimit(
-        place, "has " + std::to_string(values.size()) + " numbers, the limit is 8192 dimensions");
+  if (values.size() > static_cast<int>(index::kDimensionsMax)) {
+    return OverLimit(place, "has " + std::to_string(values.size()) + " numbers, the limit is " +
+                                std::to_string(index::kDimensionsMax) + " dimensions");
   }
   RETURN_IF_ERROR(CheckFinite(values, place + ".values"));
   return index::Vector(index::DenseVector(values.begin(), values.end()));
@@ -56,9 +48,9 @@ Result<index::Vector> FromDense(const v1::DenseVector& message, const std::strin
 
 Result<index::Vector> FromBits(const std::string& bits, const std::string& place) {
   if (bits.empty()) return Bad(place, "holds no bits; leave the vector out");
-  if (bits.size() > kDimensionsMax / 8) {
-    return OverLimit(
-        place, "has " + std::to_string(bits.size()) + " bytes of bits, the limit is 8192 bits");
+  if (bits.size() > index::kDimensionsMax / 8) {
+    return OverLimit(place, "has " + std::to_string(bits.size()) + " bytes of bits, the limit is " +
+                                std::to_string(index::kDimensionsMax) + " bits");
   }
   return index::Vector(index::BitVector(bits.begin(), bits.end()));
 }
@@ -71,9 +63,9 @@ Result<index::Vector> FromSparse(const v1::SparseVector& message, const std::str
                           std::to_string(weights.size()) +
                           " weights; a sparse vector is made of pairs");
   }
-  if (dimensions.size() > kSparsePairsMax) {
-    return OverLimit(
-        place, "has " + std::to_string(dimensions.size()) + " pairs, the limit is 65536 pairs");
+  if (dimensions.size() > static_cast<int>(RecordDatabase::kSparsePairsMax)) {
+    return OverLimit(place, "has " + std::to_string(dimensions.size()) + " pairs, the limit is " +
+                                std::to_string(RecordDatabase::kSparsePairsMax) + " pairs");
   }
   RETURN_IF_ERROR(CheckFinite(weights, place + ".weights"));
   for (int i = 0; i < dimensions.size(); ++i) {
@@ -157,7 +149,7 @@ void ToMessage(const index::Vector& from, v1::Vector* to) {
 
 Status CheckId(const std::string& id, const std::string& place) {
   if (id.empty()) return Bad(place, "is empty; an id has 1 to 256 bytes");
-  if (id.size() <= index::RecordDatabase::kIdBytesMax) return OkStatus();
+  if (id.size() <= RecordDatabase::kIdBytesMax) return OkStatus();
   return OverLimit(place, "has " + std::to_string(id.size()) + " bytes, the limit is 256");
 }
 
@@ -211,7 +203,8 @@ Result<index::Record> FromMessage(const v1::Record& message, const std::string& 
   index::Record record;
   RETURN_IF_ERROR(CheckId(message.id(), place + ".id"));
   record.id = message.id();
-  RETURN_IF_ERROR(CheckCount(place + ".vectors", message.vectors().size(), kVectorFieldsMax));
+  RETURN_IF_ERROR(
+      CheckCount(place + ".vectors", message.vectors().size(), RecordDatabase::kVectorsMax));
   for (const auto& [name, vector] : message.vectors()) {
     ASSIGN_OR_RETURN(index::Vector converted, FromMessage(vector, place + ".vectors" + Key(name)));
     record.vectors.emplace(name, std::move(converted));
@@ -239,7 +232,8 @@ void ToMessage(const index::RecordHit& hit, v1::RecordHit* message) {
 
 Result<std::vector<index::Record>> FromMessage(const RepeatedPtrField<v1::Record>& records) {
   if (records.empty()) return Bad("records", "is empty; send at least one record");
-  RETURN_IF_ERROR(CheckCount("records", static_cast<size_t>(records.size()), kRequestRecordsMax));
+  RETURN_IF_ERROR(
+      CheckCount("records", static_cast<size_t>(records.size()), RecordDatabase::kWriteRecordsMax));
   std::vector<index::Record> converted;
   converted.reserve(static_cast<size_t>(records.size()));
   for (int i = 0; i < records.size(); ++i) {
@@ -249,13 +243,16 @@ Result<std::vector<index::Record>> FromMessage(const RepeatedPtrField<v1::Record
   return converted;
 }
 
+Status CheckRequestId(const std::string& id) {
+  if (id.size() <= RecordDatabase::kRequestIdBytesMax) return OkStatus();
+  return OverLimit("request_id", "has " + std::to_string(id.size()) + " bytes, the limit is " +
+                                     std::to_string(RecordDatabase::kRequestIdBytesMax));
+}
+
 Result<index::WriteOptions> MakeWriteOptions(const std::string& request_id,
                                              const RepeatedField<uint64_t>& versions,
                                              size_t written) {
-  if (request_id.size() > kRequestIdBytesMax) {
-    return OverLimit("request_id",
-                     "has " + std::to_string(request_id.size()) + " bytes, the limit is 128");
-  }
+  RETURN_IF_ERROR(CheckRequestId(request_id));
   if (!versions.empty() && static_cast<size_t>(versions.size()) != written) {
     return Bad("if_versions", "has " + std::to_string(versions.size()) + " elements for " +
                                   std::to_string(written) +
@@ -270,7 +267,8 @@ Result<index::WriteOptions> MakeWriteOptions(const std::string& request_id,
 Result<std::vector<std::string>> CheckIds(const RepeatedPtrField<std::string>& ids,
                                           const std::string& place) {
   if (ids.empty()) return Bad(place, "is empty; give at least one id");
-  RETURN_IF_ERROR(CheckCount(place, static_cast<size_t>(ids.size()), kRequestIdsMax));
+  RETURN_IF_ERROR(
+      CheckCount(place, static_cast<size_t>(ids.size()), RecordDatabase::kWriteRecordsMax));
   for (int i = 0; i < ids.size(); ++i) RETURN_IF_ERROR(CheckId(ids[i], Item(place, i)));
   return std::vector<std::string>(ids.begin(), ids.end());
 }
@@ -322,9 +320,10 @@ Result<index::RecordSearch> FromMessage(const v1::RecordQuery& message, const st
       CheckCount(place + ".text_fields", search.fields.size(), index::kSchemaFieldsMax));
   ASSIGN_OR_RETURN(search.filter, FromMessage(message.filter(), place + ".filter"));
   search.top_k = message.top_k() == 0 ? 10 : message.top_k();
-  if (search.top_k > index::RecordDatabase::kTopKMax) {
-    return OverLimit(place + ".top_k", "is " + std::to_string(search.top_k) +
-                                           ", the limit is 10000; scroll to read a collection");
+  if (search.top_k > RecordDatabase::kTopKMax) {
+    return OverLimit(place + ".top_k", "is " + std::to_string(search.top_k) + ", the limit is " +
+                                           std::to_string(RecordDatabase::kTopKMax) +
+                                           "; scroll to read a collection");
   }
   if (message.has_score_limit()) {
     if (std::isnan(message.score_limit())) return Bad(place + ".score_limit", "is not a number");
@@ -332,9 +331,10 @@ Result<index::RecordSearch> FromMessage(const v1::RecordQuery& message, const st
   }
   search.group_by = message.group_by();
   search.group_size = message.group_size() == 0 ? 1 : message.group_size();
-  if (search.group_size > kGroupSizeMax) {
-    return OverLimit(place + ".group_size",
-                     "is " + std::to_string(search.group_size) + ", the limit is 100");
+  if (search.group_size > RecordDatabase::kGroupSizeMax) {
+    return OverLimit(place + ".group_size", "is " + std::to_string(search.group_size) +
+                                                ", the limit is " +
+                                                std::to_string(RecordDatabase::kGroupSizeMax));
   }
   if (message.ef() > kEfMax) {
     return OverLimit(place + ".ef", "is " + std::to_string(message.ef()) + ", the limit is 10000");
@@ -358,7 +358,8 @@ Result<std::vector<index::RecordSearch>> FromMessage(
   }
   if (hits > kBatchHitsMax) {
     return OverLimit("queries", "ask for " + std::to_string(hits) +
-                                    " hits together, the limit is 100000; send several requests");
+                                    " hits together, the limit is " +
+                                    std::to_string(kBatchHitsMax) + "; send several requests");
   }
   return searches;
 }
@@ -373,7 +374,8 @@ Result<index::RecommendSearch> FromMessage(const v1::RecommendRecordsRequest& me
     ASSIGN_OR_RETURN(recommend.negative, CheckIds(message.negative(), "negative"));
   }
   RETURN_IF_ERROR(CheckCount("positive and negative",
-                             recommend.positive.size() + recommend.negative.size(), kExamplesMax));
+                             recommend.positive.size() + recommend.negative.size(),
+                             RecordDatabase::kExamplesMax));
   ASSIGN_OR_RETURN(recommend.search, FromMessage(message.query(), "query"));
   return recommend;
 }

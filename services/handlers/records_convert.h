@@ -14,16 +14,11 @@ namespace ragstone::services {
 // on a collection's fields is checked here, with the place in the request, such as
 // `records[3].vectors["title"]`: INVALID_ARGUMENT, with the reason LIMIT_EXCEEDED beyond a limit.
 
-inline constexpr int kVectorFieldsMax = 16;
-inline constexpr uint32_t kDimensionsMax = 8192;
-inline constexpr int kSparsePairsMax = 65'536;
-inline constexpr int kRequestRecordsMax = index::RecordDatabase::kWriteRecordsMax;
-inline constexpr int kRequestIdsMax = 10'000;
-inline constexpr int kQueriesMax = 1000;
-inline constexpr uint64_t kBatchHitsMax = 100'000;
-inline constexpr int kExamplesMax = 1000;
-inline constexpr uint32_t kGroupSizeMax = 100;
-inline constexpr size_t kRequestIdBytesMax = 128;
+// Limits of requests that are not those of index/record_database.h.
+inline constexpr size_t kQueriesMax = 1000;
+inline constexpr size_t kBatchHitsMax = 100'000;
+
+Status CheckRequestId(const std::string& id);
 
 Result<index::RecordCollectionSpec> FromMessage(const v1::RecordCollectionSpec& message);
 void ToMessage(const index::RecordCollectionInfo& info, v1::RecordCollection* message);

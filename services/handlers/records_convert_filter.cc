@@ -2,10 +2,13 @@
 
 #include "index/filter/filter_parser.h"
 #include "services/handlers/records_convert.h"
+#include "services/handlers/records_input.h"
 
 namespace ragstone::services {
 
 namespace {
+
+using records_input::Item;
 
 // protobuf parses 100 levels of messages; the limits of filters are checked when the tree is built.
 constexpr int kLevelsMax = 100;
@@ -46,9 +49,8 @@ Result<std::vector<index::Filter>> FromList(const v1::ConditionList& message,
                                             const std::string& place, int level) {
   std::vector<index::Filter> filters;
   for (int i = 0; i < message.conditions_size(); ++i) {
-    ASSIGN_OR_RETURN(
-        index::Filter filter,
-        FromCondition(message.conditions(i), place + "[" + std::to_string(i) + "]", level));
+    ASSIGN_OR_RETURN(index::Filter filter,
+                     FromCondition(message.conditions(i), Item(place, i), level));
     filters.push_back(std::move(filter));
   }
   return filters;
@@ -59,7 +61,7 @@ Result<index::Filter> FromOneOf(const v1::OneOfCondition& message, const std::st
   values.reserve(static_cast<size_t>(message.values_size()));
   for (int i = 0; i < message.values_size(); ++i) {
     ASSIGN_OR_RETURN(index::Scalar value,
-                     FromScalar(message.values(i), place + ".values[" + std::to_string(i) + "]"));
+                     FromScalar(message.values(i), Item(place + ".values", i)));
     values.push_back(std::move(value));
   }
   return index::In(message.field(), std::move(values));

@@ -2,26 +2,25 @@
 #include <utility>
 
 #include "services/handlers/records_convert.h"
+#include "services/handlers/records_input.h"
 
 namespace ragstone::services {
 
 namespace {
 
-constexpr float kTargetRecallDefault = 0.98f;
+using records_input::Bad;
+using records_input::Item;
 
-Status Bad(const std::string& place, const std::string& what) {
-  return InvalidArgument(Reason::kInvalidArgument, place + " " + what);
-}
+constexpr float kTargetRecallDefault = 0.98f;
 
 Status UnknownEnum(const std::string& place, int number) {
   return Bad(place, "is " + std::to_string(number) + ", which this server does not know");
 }
 
-Status CheckCount(const std::string& place, int count, int most) {
-  if (count <= most) return OkStatus();
-  return InvalidArgument(
-      Reason::kLimitExceeded,
-      place + " has " + std::to_string(count) + " elements, the limit is " + std::to_string(most));
+Status CheckVectors(const std::string& place, int count) {
+  return records_input::CheckCount(place, static_cast<size_t>(count),
+                                   index::RecordDatabase::kVectorsMax,
+                                   "put the others into another collection");
 }
 
 // The numbers of the wire's enums are those of the index plus one: 0 is "not given".
@@ -62,9 +61,9 @@ Status ReadMethod(const v1::VectorField& message, const std::string& place,
 Result<index::VectorField> FromField(const v1::VectorField& message, const std::string& place) {
   index::VectorField field;
   field.name = message.name();
-  if (message.dimensions() == 0 || message.dimensions() > kDimensionsMax) {
-    return Bad(place + ".dimensions",
-               "is " + std::to_string(message.dimensions()) + "; 1 to 8192 are possible");
+  if (message.dimensions() == 0 || message.dimensions() > index::kDimensionsMax) {
+    return Bad(place + ".dimensions", "is " + std::to_string(message.dimensions()) + "; 1 to " +
+                                          std::to_string(index::kDimensionsMax) + " are possible");
   }
   field.dimensions = message.dimensions();
   RETURN_IF_ERROR(ReadMetric(message, place, &field));
@@ -94,10 +93,6 @@ Result<index::FieldSpec> FromPayloadField(const v1::PayloadField& message,
   return field;
 }
 
-std::string Item(std::string_view list, int at) {
-  return std::string(list) + "[" + std::to_string(at) + "]";
-}
-
 }  // namespace
 
 Result<index::RecordCollectionSpec> FromMessage(const v1::RecordCollectionSpec& message) {
@@ -107,9 +102,8 @@ Result<index::RecordCollectionSpec> FromMessage(const v1::RecordCollectionSpec& 
                            "collection names do not begin with '.': '" + message.name() + "'");
   }
   spec.name = message.name();
-  RETURN_IF_ERROR(CheckCount("spec.vectors", message.vectors_size(), kVectorFieldsMax));
-  RETURN_IF_ERROR(
-      CheckCount("spec.sparse_vectors", message.sparse_vectors_size(), kVectorFieldsMax));
+  RETURN_IF_ERROR(CheckVectors("spec.vectors", message.vectors_size()));
+  RETURN_IF_ERROR(CheckVectors("spec.sparse_vectors", message.sparse_vectors_size()));
   for (int i = 0; i < message.vectors_size(); ++i) {
     ASSIGN_OR_RETURN(index::VectorField field,
                      FromField(message.vectors(i), Item("spec.vectors", i)));

@@ -33,16 +33,16 @@ Result<std::optional<std::string>> RequestLog::Find(std::string_view method, std
                                                     std::string_view request) const {
   if (id.empty()) return std::optional<std::string>();
   if (id.size() > kIdBytesMax) {
-    return InvalidArgument(Reason::kInvalidArgument, "request_id has " + std::to_string(id.size()) +
-                                                         " bytes, the limit is 256");
+    return InvalidArgument(Reason::kLimitExceeded, "request_id has " + std::to_string(id.size()) +
+                                                       " bytes, the limit is 256");
   }
   ASSIGN_OR_RETURN(const auto value, database_->Get(index::Table::kRequests, Key(method, id)));
   if (!value || value->size() < kHeader || TimeOf(*value) + kKeptNs < clock_->NowNs()) {
     return std::optional<std::string>();
   }
   if (value->compare(8, 32, Sha256Of(request).View()) != 0) {
-    return InvalidArgument(
-        Reason::kRequestIdReused,
+    return Status(
+        StatusCode::kAlreadyExists, Reason::kRequestIdReused,
         "request_id '" + std::string(id) + "' was used for another request; use a new one");
   }
   return std::optional<std::string>(value->substr(kHeader));

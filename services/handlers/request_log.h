@@ -19,7 +19,7 @@ class RequestLog {
   RequestLog(index::Database* database, const Clock* clock) : database_(database), clock_(clock) {}
 
   // The serialised response of the first request with this id, or nothing. `request` is the
-  // serialised request: another one under the same id is refused with INVALID_ARGUMENT
+  // serialised request: another one under the same id is refused with ALREADY_EXISTS
   // (REQUEST_ID_REUSED). An id longer than 256 bytes is refused; an empty one is never found.
   Result<std::optional<std::string>> Find(std::string_view method, std::string_view id,
                                           std::string_view request) const;

@@ -1,4 +1,5 @@
 #include <chrono>
+#include <cstdlib>
 
 #include "base/elapsed.h"
 #include "services/handlers/app_impl.h"
@@ -31,32 +32,36 @@ Status CheckQuery(std::string_view text, uint32_t top_k) {
   return OkStatus();
 }
 
-Result<index::SearchMode> ToIndexMode(v1::SearchMode mode) {
-  switch (mode) {
-    case v1::SEARCH_MODE_UNSPECIFIED:
-    case v1::SEARCH_MODE_HYBRID:
-      return index::SearchMode::kHybrid;
-    case v1::SEARCH_MODE_VECTOR:
-      return index::SearchMode::kVector;
-    case v1::SEARCH_MODE_KEYWORD:
-      return index::SearchMode::kKeyword;
-    default:
-      return InvalidArgument(Reason::kInvalidArgument,
-                             "mode " + std::to_string(static_cast<int>(mode)) + " is unknown");
-  }
-}
+// Facts about models, kept between runs, by their fingerprints.
+constexpr std::string_view kUnrelatedCosine = "unrelated-cosine/";
 
 }  // namespace
+
+Result<double> AppImpl::UnrelatedCosine(const EmbeddingModel& model, const CallContext& context) {
+  const std::string key = std::string(kUnrelatedCosine) + model.fingerprint();
+  ASSIGN_OR_RETURN(const auto stored, database_->Get(index::Table::kSettings, key));
+  if (stored) return std::strtod(stored->c_str(), nullptr);
+  ASSIGN_OR_RETURN(const double measured, model.MeasureUnrelatedCosine(context));
+  // What is stored is what counts, so that the first search ranks as all later ones do.
+  const std::string text = std::to_string(measured);
+  index::Batch batch;
+  batch.Put(index::Table::kSettings, key, text);
+  RETURN_IF_ERROR(database_->Write(std::move(batch)));
+  return std::strtod(text.c_str(), nullptr);
+}
 
 Result<AppImpl::Retrieval> AppImpl::Retrieve(const Query& query, const CallContext& context) {
   RETURN_IF_ERROR(CheckQuery(query.text, query.top_k));
   Retrieval found;
   ASSIGN_OR_RETURN(found.collection, database_->GetCollection(CollectionName(query.collection)));
   index::SearchRequest request;
-  ASSIGN_OR_RETURN(request.mode, ToIndexMode(query.mode));
+  ASSIGN_OR_RETURN(request.mode, FromMessage(query.mode, found.collection.settings.default_mode));
   request.text = query.text;
   request.top_k = query.top_k;
   request.documents = query.documents;
+  if (query.filter != nullptr) {
+    ASSIGN_OR_RETURN(request.filter, DocumentFilter(*query.filter));
+  }
 
   auto begin = std::chrono::steady_clock::now();
   std::vector<float> vector;
@@ -64,6 +69,9 @@ Result<AppImpl::Retrieval> AppImpl::Retrieve(const Query& query, const CallConte
     ASSIGN_OR_RETURN(found.model, models_->ForCollection(found.collection.spec));
     ASSIGN_OR_RETURN(vector, found.model->EmbedQuery(query.text, context));
     request.vector = vector;
+    if (request.mode == index::SearchMode::kHybrid && !found.collection.settings.unrelated_cosine) {
+      ASSIGN_OR_RETURN(request.unrelated_cosine, UnrelatedCosine(*found.model, context));
+    }
     found.timings_ms["embed"] = MsSince(begin);
   }
   begin = std::chrono::steady_clock::now();
@@ -117,15 +125,12 @@ Result<v1::SearchResponse> AppImpl::Search(const v1::SearchRequest& request,
                                            const CallContext& context) {
   const auto begin = std::chrono::steady_clock::now();
   ++counters_.search;
-  if (request.has_filter()) {
-    return Status(StatusCode::kUnimplemented, Reason::kFilterUnsupported,
-                  "filters are not built yet; search without one");
-  }
   Query query;
   query.collection = request.collection();
   query.text = request.query();
   query.top_k = request.top_k() == 0 ? 10 : request.top_k();
   query.mode = request.mode();
+  if (request.has_filter()) query.filter = &request.filter();
   ASSIGN_OR_RETURN(const Retrieval found, Retrieve(query, context));
   ASSIGN_OR_RETURN(auto passages, Passages(found));
   v1::SearchResponse response;

@@ -1,6 +1,7 @@
 #include "services/pipeline/model_registry.h"
 
 #include <algorithm>
+#include <array>
 
 namespace ragstone::services {
 
@@ -10,6 +11,9 @@ constexpr uint32_t kSpecialTokens = 2;  // [CLS] and [SEP]
 
 // One request to the worker; small enough that a query waits at most for a fraction of a second.
 constexpr size_t kTextsPerRequest = 64;
+
+// Of a model that tells hardly anything apart something must be left to rank by.
+constexpr double kUnrelatedCosineMax = 0.95;
 
 }  // namespace
 
@@ -64,6 +68,36 @@ Result<std::vector<float>> EmbeddingModel::EmbedInputs(std::span<const std::stri
     inputs = inputs.subspan(part.size());
   }
   return vectors;
+}
+
+Result<double> EmbeddingModel::MeasureUnrelatedCosine(const CallContext& context) const {
+  // No two have a subject in common.
+  static constexpr std::array<std::string_view, 8> kPassages = {
+      "The choir rehearses every Tuesday evening in the old town hall.",
+      "Add the flour slowly and knead the dough until it is smooth.",
+      "Photosynthesis turns sunlight, water and carbon dioxide into sugar.",
+      "The tenant returns both keys on the last day of the lease.",
+      "Replace the brake pads when they are thinner than three millimetres.",
+      "The goalkeeper saved two penalties in the second half of the final.",
+      "Interest is paid on the first working day of each quarter.",
+      "The volcano last erupted when glaciers still covered the valley."};
+  static constexpr std::array<std::string_view, 8> kQueries = {
+      "how do vaccines train the immune system",    "train connections from the airport at night",
+      "which paint dries fastest on damp wood",     "origin of the word quarantine",
+      "error while mounting a network drive",       "best time to prune apple trees",
+      "who composed the opera about a bullfighter", "minimum wage for apprentices"};
+  std::vector<std::string> inputs;
+  for (const std::string_view passage : kPassages) inputs.push_back(PassageInput(passage));
+  ASSIGN_OR_RETURN(const std::vector<float> passages, EmbedInputs(inputs, context));
+  double sum = 0;
+  for (const std::string_view text : kQueries) {
+    ASSIGN_OR_RETURN(const std::vector<float> query, EmbedQuery(text, context));
+    for (size_t i = 0; i < passages.size(); ++i) {
+      sum += static_cast<double>(passages[i]) * query[i % query.size()];
+    }
+  }
+  const double mean = sum / static_cast<double>(kPassages.size() * kQueries.size());
+  return std::clamp(mean, 0.0, kUnrelatedCosineMax);
 }
 
 ModelRegistry::ModelRegistry(const Settings* settings, llm::ModelStore* store, WorkerPool* workers)

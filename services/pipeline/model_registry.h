@@ -41,6 +41,10 @@ class EmbeddingModel : public ingest::TokenCounter {
   // Returns inputs.size() × dimensions floats; inputs are PassageInputs.
   Result<std::vector<float>> EmbedInputs(std::span<const std::string> inputs,
                                          const CallContext& context) const;
+  // About what the cosine of a query and a passage that have nothing to do with each other is, 0 to
+  // 0.95: some models put all texts near each other. From a few sentences, so with 16 of them
+  // embedded.
+  Result<double> MeasureUnrelatedCosine(const CallContext& context) const;
 
  private:
   const llm::Manifest manifest_;

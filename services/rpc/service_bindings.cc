@@ -63,6 +63,8 @@ RAGSTONE_UNARY_RPCS(RAGSTONE_BIND_UNARY)
 RAGSTONE_BIND_STREAM(Ask)
 RAGSTONE_BIND_STREAM(WatchJob)
 RAGSTONE_BIND_STREAM(ImportModel)
+RAGSTONE_BIND_STREAM(Backup)
+RAGSTONE_BIND_STREAM(Purge)
 #undef RAGSTONE_BIND_STREAM
 
 #define RAGSTONE_BIND_BIDI(method)                                                             \
@@ -85,8 +87,8 @@ RAGSTONE_BIND_BIDI(AddDocument)
 RAGSTONE_BIND_BIDI(UpsertRecordStream)
 #undef RAGSTONE_BIND_BIDI
 
-using CollectionBinding = BindCreateCollection<BindListCollections<
-    BindGetCollection<BindDeleteCollection<Bound<v1::CollectionService::CallbackService>>>>>;
+using CollectionBinding = BindCreateCollection<BindListCollections<BindGetCollection<
+    BindAlterCollection<BindDeleteCollection<Bound<v1::CollectionService::CallbackService>>>>>>;
 using DocumentBinding = BindAddDocument<BindListDocuments<BindGetDocument<BindGetDocumentPage<
     BindUpdateDocumentMetadata<BindDeleteDocument<Bound<v1::DocumentService::CallbackService>>>>>>>;
 using SearchBinding = BindSearch<Bound<v1::SearchService::CallbackService>>;
@@ -101,7 +103,7 @@ using RecordCollectionBinding = BindCreateRecordCollection<
 using VectorBinding = BindUpsertRecords<BindUpsertRecordStream<BindGetRecords<
     BindDeleteRecords<BindUpdatePayload<BindScrollRecords<BindCountRecords<BindSearchRecords<
         BindSearchRecordBatch<BindRecommendRecords<RecordCollectionBinding>>>>>>>>>>;
-using AdminBinding = BindGetStatus<Bound<v1::AdminService::CallbackService>>;
+using AdminBinding = BindGetStatus<BindBackup<BindPurge<Bound<v1::AdminService::CallbackService>>>>;
 
 }  // namespace
 

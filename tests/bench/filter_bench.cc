@@ -1,6 +1,6 @@
 // Speed of filters on the field index: filter_bench [rows]. Prints, for conditions of several kinds
-// and selectivities, the time to evaluate and to estimate (median of repetitions, one thread), then
-// the memory, and the times to build, save and load.
+// and selectivities, the time to evaluate (median of repetitions, one thread), then the memory, and
+// the times to build, save and load.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -105,12 +105,9 @@ void Measure(const FieldSnapshot& snapshot, const std::string& text) {
   }
   uint64_t count = 0;
   const double evaluate_us = MedianUs([&] { count = snapshot.Evaluate(*bound, {}).sure.Count(); });
-  FieldEstimate estimate;
-  const double estimate_us = MedianUs([&] { estimate = snapshot.Estimate(*bound, {}); });
-  std::printf("%9.4f %%  %9.1f us  %8.2f us  %10.0f of %10llu  %s\n",
+  std::printf("%9.4f %%  %9.1f us  %10llu  %s\n",
               100.0 * static_cast<double>(count) / static_cast<double>(snapshot.rows()),
-              evaluate_us, estimate_us, estimate.expected, static_cast<unsigned long long>(count),
-              text.substr(0, 90).c_str());
+              evaluate_us, static_cast<unsigned long long>(count), text.substr(0, 90).c_str());
 }
 
 std::vector<std::string> Filters(uint64_t rows) {
@@ -155,7 +152,7 @@ int main(int argc, char** argv) {
   FieldIndex index(BenchSchema());
   Fill(rows, &index);
   const auto snapshot = index.Snapshot();
-  std::printf("selectivity      evaluate     estimate    expected of      truth  filter\n");
+  std::printf("selectivity      evaluate        rows  filter\n");
   for (const std::string& filter : Filters(rows)) Measure(*snapshot, filter);
 
   std::printf("memory: %.1f bytes per row\n",

@@ -2,6 +2,7 @@
 """Keyword search beside bm25s and Xapian: queries a second in one thread, nDCG@10, index size.
 
   keyword_bench.py --program BUILD/bin/keyword_bench --eval FOLDER [--sets squad cranfield windows]
+      [--results FILE]
 
 `--eval` is the folder of the evaluation sets that tests/eval/datasets.py reads. "windows" are
 overlapping windows of all their texts, 100,000 or more, searched with the questions of all sets;
@@ -176,10 +177,18 @@ def main():
     parser.add_argument("--eval", required=True, help="folder of the evaluation sets")
     parser.add_argument("--sets", nargs="+", default=["squad", "cranfield", "windows"])
     parser.add_argument("--engines", nargs="+", default=["ragstone", "bm25s", "xapian"])
+    parser.add_argument("--results", help="file to which lines are appended; what is there is not "
+                        "measured again")
     arguments = parser.parse_args()
+    kept = pathlib.Path(arguments.results) if arguments.results else None
+    lines = kept.read_text().splitlines() if kept and kept.exists() else []
+    done = {(line["set"], line["engine"]) for line in map(json.loads, lines)}
     for name in arguments.sets:
+        missing = [engine for engine in arguments.engines if (name, engine) not in done]
+        if not missing:
+            continue
         texts, queries, relevance = load(name, arguments.eval)
-        for engine in arguments.engines:
+        for engine in missing:
             try:
                 if engine == "ragstone":
                     row = run_ragstone(arguments.program, texts, queries, relevance)
@@ -190,7 +199,11 @@ def main():
             except ImportError as error:
                 print(f"{engine} is left out: {error}", file=sys.stderr)
                 continue
-            print(json.dumps({"set": name, "engine": engine, **row}), flush=True)
+            line = json.dumps({"set": name, "engine": engine, **row})
+            print(line, flush=True)
+            if kept:
+                with open(kept, "a", encoding="utf-8") as file:
+                    file.write(line + "\n")
 
 
 if __name__ == "__main__":

@@ -127,6 +127,57 @@ class EverydayTest(CliCase):
         self.assertEqual(sorted(m["kind"] for m in models), ["embedding", "generator"])
         self.failed("MODEL_NOT_FOUND", "model", "remove", "none")
 
+    def test_filters_on_documents(self):
+        pump = self.home.write("in/pump.pdf", harness.pdf(PUMP))
+        notes = self.home.write("notes.md", "# Notes\n\nThe boiler valve hangs in the workshop.\n")
+        done = self.home.run("add", "--json", "--meta", "year=2021", "--meta", "tags=pump",
+                             "--meta", "tags=old", self.home.dir / "in")
+        self.assertEqual(done.code, 0, str(done))
+        self.add(notes)
+
+        def listed(text):
+            done = self.home.run("document", "list", "--json", "--filter", text)
+            self.assertEqual(done.code, 0, str(done))
+            return [pathlib.Path(d["path"]).name for d in done.json["documents"]]
+
+        def paths(*args):
+            done = self.home.run("search", "--json", *args, "boiler valve")
+            self.assertEqual(done.code, 0, str(done))
+            return {pathlib.Path(hit["path"]).name for hit in done.json["hits"]}
+
+        self.assertEqual(listed('type = "pdf" and tags = "old"'), ["pump.pdf"])
+        self.assertEqual(listed("not year exists"), ["notes.md"])
+        for mode in ("hybrid", "vector", "keyword"):
+            self.assertEqual(paths("--mode", mode, "--filter", "year >= 2020"), {"pump.pdf"})
+            self.assertEqual(paths("--mode", mode, "--filter", 'file = "notes.md"'), {"notes.md"})
+        self.assertEqual(paths("--filter", "page = 7"), set())
+        asked = self.home.run("ask", "--json", "--filter", "year < 2020", "Where is the valve?")
+        self.assertEqual((asked.code, asked.json["evidence"]), (3, []), str(asked))
+        error = self.failed("FILTER_INVALID", "search", "--filter", "yaer = 2021", "boiler")
+        self.assertIn('did you mean "year"?', error["message"])
+        error = self.failed("FILTER_INVALID", "document", "list", "--filter", "year >= and")
+        self.assertIn("column 9", error["message"])
+
+        number = self.home.run("document", "list", "--json").json["documents"][0]["id"]
+        done = self.home.run("document", "update", number, "--json", "--meta", "year=1999",
+                             "--unset", "tags")
+        self.assertEqual(done.json["document"]["metadata"], {"year": 1999}, str(done))
+        self.assertEqual(listed("year < 2000"), [pump.name])
+        self.assertEqual(self.home.run("document", "update", number, "--meta", "x").code, 2)
+
+    def test_settings_of_a_collection(self):
+        created = self.home.run("collection", "create", "c", "--language", "de", "--mode",
+                                "keyword", "--json").json["collection"]
+        self.assertEqual((created["language"], created["default_mode"]), ("de", "keyword"))
+        altered = self.home.run("collection", "alter", "c", "--unrelated-cosine", "0.7",
+                                "--json").json["collection"]
+        self.assertEqual((altered["default_mode"], altered["unrelated_cosine"]), ("keyword", 0.7))
+        self.home.run("collection", "alter", "c", "--unrelated-cosine", "measured")
+        shown = self.home.run("collection", "show", "c", "--json").json["collection"]
+        self.assertEqual((shown["language"], shown["unrelated_cosine"]), ("de", None))
+        self.failed("INVALID_ARGUMENT", "collection", "create", "d", "--language", "xx")
+        self.failed("COLLECTION_NOT_FOUND", "collection", "alter", "none", "--mode", "vector")
+
     def test_version_and_help_need_no_data(self):
         self.assertTrue(self.home.run("version").out.startswith("ragstone "))
         self.assertIn("version", self.home.run("version", "--json").json)

@@ -70,6 +70,22 @@ class FakeApp : public services::App {
     return write(response);
   }
 
+  Status Backup(const v1::BackupRequest&, const services::Writer<v1::BackupResponse>& write,
+                const CallContext& context) override {
+    ++calls;
+    trusted = context.trusted_local();
+    v1::BackupResponse response;
+    response.mutable_finished()->set_id(1);
+    return write(response);
+  }
+  Status Purge(const v1::PurgeRequest&, const services::Writer<v1::PurgeResponse>& write,
+               const CallContext&) override {
+    ++calls;
+    v1::PurgeResponse response;
+    response.mutable_finished();
+    return write(response);
+  }
+
   void Shutdown() override { shut_down = true; }
   bool Idle() const override { return true; }
 };

@@ -14,7 +14,8 @@ namespace ragstone::testing {
 // asked last, so that tests see what arrives. Not thread-safe.
 class FakeRecords : public index::RecordDatabase {
  public:
-  Status error;  // of every method, if set
+  Status error;                         // of every method, if set
+  index::Database* database = nullptr;  // gets what is to be written with collections
   std::map<std::string, index::RecordCollectionInfo, std::less<>> collections;
   std::map<std::string, index::Record, std::less<>> records;
   uint64_t version = 0;
@@ -29,13 +30,16 @@ class FakeRecords : public index::RecordDatabase {
   mutable index::ReadOptions read;
   mutable std::vector<size_t> limits;  // of Scroll
 
-  Result<index::RecordCollectionInfo> CreateCollection(
-      const index::RecordCollectionSpec& spec) override {
+  using RecordDatabase::CreateCollection;
+  using RecordDatabase::DropCollection;
+  Result<index::RecordCollectionInfo> CreateCollection(const index::RecordCollectionSpec& spec,
+                                                       index::Batch also) override {
     RETURN_IF_ERROR(error);
     if (collections.contains(spec.name)) {
       return Status(StatusCode::kAlreadyExists, Reason::kCollectionExists,
                     "collection " + spec.name + " exists");
     }
+    if (database != nullptr) RETURN_IF_ERROR(database->Write(std::move(also)));
     return collections[spec.name] = Info(spec);
   }
   Result<index::RecordCollectionInfo> AlterCollection(
@@ -43,8 +47,9 @@ class FakeRecords : public index::RecordDatabase {
     RETURN_IF_ERROR(Find(spec.name).status());
     return collections[spec.name] = Info(spec);
   }
-  Status DropCollection(std::string_view name) override {
+  Status DropCollection(std::string_view name, index::Batch also) override {
     RETURN_IF_ERROR(Find(name).status());
+    if (database != nullptr) RETURN_IF_ERROR(database->Write(std::move(also)));
     collections.erase(collections.find(name));
     return OkStatus();
   }
@@ -116,8 +121,11 @@ class FakeRecords : public index::RecordDatabase {
     read = options;
     limits.push_back(limit);
     std::vector<index::Record> some;
-    for (auto it = records.upper_bound(after); it != records.end() && some.size() < limit; ++it) {
+    size_t bytes = 0;
+    for (auto it = records.upper_bound(after);
+         it != records.end() && some.size() < limit && bytes <= options.page_bytes; ++it) {
       some.push_back(it->second);
+      bytes += index::RecordBytes(it->second);
     }
     return some;
   }

@@ -287,30 +287,56 @@ class KernelsTest(TidyTest):
         self.write("llm/encoder/kernels_avx2.cc", '#include <immintrin.h>\n#include <vector>\n'
                    '#include "llm/encoder/kernels.h"\n')
         self.write("llm/encoder/encoder.cc", "#include <vector>\n")
-        self.assertEqual(self.rules(kernels),
-                         [("kernel-includes", "llm/encoder/kernels_avx2.cc", 2)])
+        self.write("index/internal/vectors/kernels_simd.h", '#include <cstdint>\n#include <bit>\n'
+                   '#include "index/internal/vectors/kernels_blocks.h"\n'
+                   '#include "llm/encoder/kernels.h"\n')
+        self.write("index/internal/vectors/kernel_tiers.cc", "#include <cmath>\n")
+        # Compiled for any processor, this one may share code with others.
+        half = '#include "index/internal/vectors/half.h"\n'
+        self.write("index/internal/vectors/kernels_portable.cc", half)
+        self.write("index/internal/vectors/kernels_avx512.cc", half)
+        self.assertCountEqual(self.rules(kernels), [
+            ("kernel-includes", "llm/encoder/kernels_avx2.cc", 2),
+            ("kernel-includes", "index/internal/vectors/kernels_simd.h", 2),
+            ("kernel-includes", "index/internal/vectors/kernels_simd.h", 4),
+            ("kernel-includes", "index/internal/vectors/kernels_avx512.cc", 1)])
 
     def test_symbols_that_the_linker_merges_are_found_in_kernels_only(self):
         listing = ("kernels_avx2.cc.o:\n0000 W std::max()\n0010 T Avx2Kernels()\n"
                    "encoder.cc.o:\n0000 W std::min()\n")
-        found = list(kernels._check_symbols(listing))
-        self.assertEqual(len(found), 1)
-        self.assertIn("kernels_avx2.cc.o shares std::max()", found[0].message)
+        for library in kernels.LIBRARIES:
+            found = list(kernels._check_symbols(library, listing))
+            self.assertEqual([f.path for f in found], [library.archive])
+            self.assertIn("kernels_avx2.cc.o shares std::max()", found[0].message)
 
-    def test_sums_on_the_stack_are_found_in_kernels_of_fixed_height(self):
+    def test_sums_on_the_stack_are_found_in_inner_loops(self):
         listing = ("0000 <M::Fixed<12ul>(Tile)>:\n  10:\tvmovaps %zmm3,0x40(%rsp)\n"
                    "0100 <M::Fixed<2ul>(Tile)>:\n 110:\tvmovaps %zmm3,0x40(%rax)\n"
                    "0200 <M::Norm()>:\n 210:\tvmovaps %zmm3,0x40(%rsp)\n")
-        found = list(kernels._check_spills(listing))
+        found = list(kernels._check_spills(kernels.ENCODER, listing))
         self.assertEqual(len(found), 1)
         self.assertIn("Fixed<12ul>", found[0].message)
-        self.assertEqual(len(list(kernels._check_spills("0000 <M::Norm()>:\n"))), 1)
+        found = list(kernels._check_spills(kernels.VECTORS, listing.replace("Fixed", "ForRows")))
+        self.assertEqual(len(found), 1)
+        for library in kernels.LIBRARIES:
+            # A check that finds nothing to look at has lost its object.
+            missing = list(kernels._check_spills(library, "0000 <M::Norm()>:\n"))
+            self.assertIn("to check", missing[0].message)
 
     def test_instructions_of_other_tiers_are_found(self):
-        def found(member, instruction):
+        def found(member, instruction, library=kernels.ENCODER):
             return len(list(kernels._check_instructions(
-                f"{member}.cc.o:     file format elf64-x86-64\n0000 <M::Norm()>:\n"
+                library, f"{member}.cc.o:     file format elf64-x86-64\n0000 <M::Norm()>:\n"
                 f"  10:\t{instruction}\n  14:\t{instruction}\n")))
+        for member, instruction in (
+                ("kernels_portable", "vmulps %xmm1,%xmm2,%xmm3"),
+                ("kernels_avx2", "vpdpbusd %ymm1,%ymm2,%ymm3"),
+                ("kernels_avx512", "vpdpbusd %zmm1,%zmm2,%zmm3"),
+                ("kernels_avx512_vnni", "vdpbf16ps %zmm1,%zmm2,%zmm3"),
+                ("kernels_amx", "nop")):
+            self.assertEqual(found(member, instruction, kernels.VECTORS), 1, (member, instruction))
+        self.assertEqual(found("kernels_avx512_vnni", "vpdpbusd %zmm1,%zmm2,%zmm3",
+                               kernels.VECTORS), 0)
         for member, instruction in (
                 ("kernels_portable", "vmulps %xmm1,%xmm2,%xmm3"),
                 ("kernels_avx2", "vaddps %zmm1,%zmm2,%zmm3"),

@@ -12,7 +12,6 @@ constexpr size_t kMergeSegments = 8;
 // What a write merges by itself; more would make it wait.
 constexpr uint64_t kSmallMergeRowsMax = 16'384;
 constexpr uint64_t kSegmentRowsMax = 4'194'304;
-constexpr uint64_t kSegmentEntriesMax = uint64_t{1} << 31;
 // One segment of a large write: lists of 4096 elements each stay below 2^32 entries.
 constexpr size_t kBuildRowsMax = 262'144;
 // A segment with at least so many removed rows, and a quarter of all, is made anew.
@@ -33,16 +32,25 @@ uint64_t EntriesOf(const std::vector<SegmentRef>& segments) {
 
 using BusySegments = std::set<const FieldSegment*>;
 
-// The oldest eight of a tier, of segments with at most `live_max` rows that are not busy; empty if
-// no tier has eight.
+// Which segments may become one.
+struct MergeRule {
+  uint64_t live_max = 0;     // of each
+  uint64_t entries_max = 0;  // of all together
+};
+
+// The oldest eight of a tier, of segments that the rule allows and that are not busy; empty if no
+// tier has eight.
 std::vector<SegmentRef> FullTier(const std::vector<SegmentRef>& segments, const BusySegments& busy,
-                                 uint64_t live_max) {
+                                 const MergeRule& rule) {
   std::map<std::pair<uint32_t, size_t>, std::vector<SegmentRef>> tiers;
   for (const SegmentRef& ref : segments) {
-    if (ref.live > live_max || busy.contains(ref.segment.get())) continue;
+    if (ref.live > rule.live_max || busy.contains(ref.segment.get())) continue;
     std::vector<SegmentRef>& tier = tiers[{ref.segment->high(), TierOf(ref)}];
     tier.push_back(ref);
-    if (tier.size() == kMergeSegments) return tier;
+    if (tier.size() < kMergeSegments) continue;
+    if (EntriesOf(tier) <= rule.entries_max) return tier;
+    // The oldest stays as it is: long lists make it as large as a segment may be.
+    tier.erase(tier.begin());
   }
   return {};
 }
@@ -55,13 +63,11 @@ void DropEmpty(const BusySegments& busy, std::vector<SegmentRef>* segments) {
 
 // What MergeOnce is to merge; empty if nothing is due.
 std::vector<SegmentRef> ChooseMerge(const std::vector<SegmentRef>& segments,
-                                    const BusySegments& busy) {
+                                    const BusySegments& busy, uint64_t entries_max) {
   for (const SegmentRef& ref : segments) {
     if (ManyDead(ref) && !busy.contains(ref.segment.get())) return {ref};
   }
-  std::vector<SegmentRef> group = FullTier(segments, busy, kSegmentRowsMax / kMergeSegments);
-  if (EntriesOf(group) > kSegmentEntriesMax) return {};
-  return group;
+  return FullTier(segments, busy, {kSegmentRowsMax / kMergeSegments, entries_max});
 }
 
 // Puts `merged` where the first of `inputs` stands and takes the others out. False, and nothing
@@ -103,17 +109,27 @@ Roaring RemovedSince(const std::vector<SegmentRef>& inputs,
 
 }  // namespace
 
-FieldIndex::FieldIndex(std::shared_ptr<const Schema> schema, std::vector<SegmentRef> segments)
+FieldIndex::FieldIndex(std::shared_ptr<const Schema> schema, std::vector<SegmentRef> segments,
+                       const MergeLimits& limits)
     : schema_(schema),
+      limits_(limits),
       state_(std::make_shared<const FieldSnapshot>(std::move(schema), std::move(segments))) {}
 
-FieldIndex::FieldIndex(Schema schema)
-    : FieldIndex(std::make_shared<const Schema>(std::move(schema)), {}) {}
+FieldIndex::FieldIndex(Schema schema, const MergeLimits& limits)
+    : FieldIndex(std::make_shared<const Schema>(std::move(schema)), {}, limits) {}
 
 Result<std::unique_ptr<FieldIndex>> FieldIndex::Load(Schema schema, std::string_view bytes) {
   ASSIGN_OR_RETURN(std::vector<SegmentRef> segments, FieldSnapshot::Decode(bytes));
+  for (const SegmentRef& ref : segments) {
+    // Merging it with later ones would drop what only they know.
+    if (ref.segment->HasColumnsOf(schema)) continue;
+    return Status(StatusCode::kDataLoss, Reason::kDataCorrupt,
+                  "the stored field index has other fields than the collection; it is derived, "
+                  "build it again");
+  }
   auto shared = std::make_shared<const Schema>(std::move(schema));
-  return std::unique_ptr<FieldIndex>(new FieldIndex(std::move(shared), std::move(segments)));
+  return std::unique_ptr<FieldIndex>(
+      new FieldIndex(std::move(shared), std::move(segments), MergeLimits()));
 }
 
 std::shared_ptr<const FieldSnapshot> FieldIndex::Snapshot() const {
@@ -129,12 +145,6 @@ void FieldIndex::Publish(std::vector<SegmentRef> segments) {
   }
   // The old state, now in `state`, may be the last to hold large segments: it ends outside the
   // lock.
-}
-
-void FieldIndex::SetSchema(Schema schema) {
-  const MutexLock lock(&write_mutex_);
-  schema_ = std::make_shared<const Schema>(std::move(schema));
-  Publish(Snapshot()->segments());
 }
 
 void FieldIndex::RemoveRows(const RowSet& rows, std::vector<SegmentRef>* segments) const {
@@ -169,9 +179,9 @@ void FieldIndex::AppendRows(std::span<const FieldRow> rows,
 
 void FieldIndex::MergeSmall(std::vector<SegmentRef>* segments) const {
   for (;;) {
-    const std::vector<SegmentRef> group =
-        FullTier(*segments, busy_, kSmallMergeRowsMax / kMergeSegments);
-    if (group.empty() || EntriesOf(group) > kSegmentEntriesMax) return;
+    const std::vector<SegmentRef> group = FullTier(
+        *segments, busy_, {kSmallMergeRowsMax / kMergeSegments, limits_.segment_entries_max});
+    if (group.empty()) return;
     Replace(group, WholeSegment(FieldSegment::Merge(*schema_, group)), segments);
   }
 }
@@ -192,15 +202,13 @@ void FieldIndex::Apply(std::span<const RowId> removed, std::span<const FieldRow>
 
 bool FieldIndex::MergeOnce() {
   std::vector<SegmentRef> inputs;
-  std::shared_ptr<const Schema> schema;
   {
     const MutexLock lock(&write_mutex_);
-    inputs = ChooseMerge(Snapshot()->segments(), busy_);
+    inputs = ChooseMerge(Snapshot()->segments(), busy_, limits_.segment_entries_max);
     if (inputs.empty()) return false;
     for (const SegmentRef& ref : inputs) busy_.insert(ref.segment.get());
-    schema = schema_;
   }
-  SegmentRef merged = WholeSegment(FieldSegment::Merge(*schema, inputs));
+  SegmentRef merged = WholeSegment(FieldSegment::Merge(*schema_, inputs));
   const MutexLock lock(&write_mutex_);
   for (const SegmentRef& ref : inputs) busy_.erase(ref.segment.get());
   std::vector<SegmentRef> segments = Snapshot()->segments();

@@ -20,6 +20,11 @@ struct FieldRow {
   const Payload* payload = nullptr;
 };
 
+// What merging must not pass.
+struct MergeLimits {
+  uint64_t segment_entries_max = uint64_t{1} << 31;  // which 32 bits must count
+};
+
 // The secondary indexes of one collection, over rows.
 //
 // Rows live in immutable segments. A write makes a segment of its rows and a new state: the list of
@@ -32,18 +37,14 @@ struct FieldRow {
 // a merge is put in place.
 class FieldIndex {
  public:
-  explicit FieldIndex(Schema schema);
-  // Reads what FieldSnapshot::Encode wrote. DATA_LOSS (DATA_CORRUPT) for other bytes.
+  explicit FieldIndex(Schema schema, const MergeLimits& limits = {});
+  // Reads what FieldSnapshot::Encode wrote of an index with the same schema. DATA_LOSS
+  // (DATA_CORRUPT) for other bytes.
   static Result<std::unique_ptr<FieldIndex>> Load(Schema schema, std::string_view bytes);
 
   // Takes rows away, then adds rows, as one step. Removing a row that is not there does nothing; a
   // row that is added again is replaced; of rows added twice in one call the last one counts.
   void Apply(std::span<const RowId> removed, std::span<const FieldRow> added);
-
-  // Gives later rows another schema. Rows that are there do not have fields that are new: a filter
-  // on such a field finds them unsure until they are added again. A field that was taken away must
-  // not come back unless all rows are added again.
-  void SetSchema(Schema schema);
 
   std::shared_ptr<const FieldSnapshot> Snapshot() const;
 
@@ -52,15 +53,17 @@ class FieldIndex {
   bool MergeOnce();
 
  private:
-  FieldIndex(std::shared_ptr<const Schema> schema, std::vector<SegmentRef> segments);
+  FieldIndex(std::shared_ptr<const Schema> schema, std::vector<SegmentRef> segments,
+             const MergeLimits& limits);
   void Publish(std::vector<SegmentRef> segments) REQUIRES(write_mutex_);
   void RemoveRows(const RowSet& rows, std::vector<SegmentRef>* segments) const;
   void AppendRows(std::span<const FieldRow> rows, std::vector<SegmentRef>* segments) const
       REQUIRES(write_mutex_);
   void MergeSmall(std::vector<SegmentRef>* segments) const REQUIRES(write_mutex_);
 
+  const std::shared_ptr<const Schema> schema_;
+  const MergeLimits limits_;
   Mutex write_mutex_;
-  std::shared_ptr<const Schema> schema_ GUARDED_BY(write_mutex_);
   // Segments that MergeOnce works on; writes leave them in the list.
   std::set<const FieldSegment*> busy_ GUARDED_BY(write_mutex_);
 

@@ -80,6 +80,17 @@ const Column* FieldSegment::Find(std::string_view field) const {
   return column == columns_.end() ? nullptr : &column->second;
 }
 
+bool FieldSegment::HasColumnsOf(const Schema& schema) const {
+  size_t found = 0;
+  for (const FieldSpec& field : schema.fields()) {
+    if (!field.indexed) continue;
+    const Column* column = Find(field.name);
+    if (column == nullptr || column->type() != field.type) return false;
+    ++found;
+  }
+  return found == columns_.size();
+}
+
 uint64_t FieldSegment::EntriesMax() const {
   uint64_t entries = row_count_;
   for (const auto& [name, column] : columns_) {

@@ -45,6 +45,8 @@ class FieldSegment {
   uint64_t row_count() const { return row_count_; }
   // Null if the field was not indexed when the segment was built: nothing is known of it then.
   const Column* Find(std::string_view field) const;
+  // Whether it has the indexed fields of the schema and no others.
+  bool HasColumnsOf(const Schema& schema) const;
   // Entries of the largest column, which 32 bits must count.
   uint64_t EntriesMax() const;
   size_t MemoryBytes() const;

@@ -32,6 +32,14 @@ void ResolveIds(const Filter& filter, const IdResolver& resolve, ResolvedIds* ou
   rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
 }
 
+Status ResolveTexts(const Filter& filter, const TextResolver& resolve, ResolvedTexts* out) {
+  for (const Filter& child : filter.children) RETURN_IF_ERROR(ResolveTexts(child, resolve, out));
+  if (filter.kind != FilterKind::kMatch) return OkStatus();
+  ASSIGN_OR_RETURN(std::optional<TextRows> known, resolve(filter));
+  if (known.has_value()) out->emplace(&filter, *std::move(known));
+  return OkStatus();
+}
+
 Roaring LiveRows(const SegmentRef& ref) {
   Roaring live = ref.segment->rows();
   if (ref.dead != nullptr) live -= *ref.dead;
@@ -80,12 +88,16 @@ RowSet FieldSnapshot::AllRows() const {
   return rows;
 }
 
-FieldMatches FieldSnapshot::Evaluate(const Filter& filter, const IdResolver& resolve) const {
+Result<FieldMatches> FieldSnapshot::FindMatches(const Filter& filter,
+                                                const FieldLookups& lookups) const {
   ResolvedIds ids;
-  ResolveIds(filter, resolve, &ids);
+  ResolveIds(filter, lookups.ids, &ids);
+  ResolvedTexts texts;
+  if (lookups.texts) RETURN_IF_ERROR(ResolveTexts(filter, lookups.texts, &texts));
   FieldMatches matches;
   for (const SegmentRef& ref : segments_) {
-    Selection selection = SelectRows(filter, ref, LiveRows(ref), {*schema_, ids});
+    ASSIGN_OR_RETURN(Selection selection, SelectRows(filter, ref, LiveRows(ref),
+                                                     {*schema_, ids, texts, lookups.context}));
     const uint32_t high = ref.segment->high();
     if (!selection.sure.isEmpty()) matches.sure.AddAll(high, std::move(selection.sure));
     if (!selection.unsure.isEmpty()) matches.unsure.AddAll(high, std::move(selection.unsure));
@@ -93,17 +105,9 @@ FieldMatches FieldSnapshot::Evaluate(const Filter& filter, const IdResolver& res
   return matches;
 }
 
-FieldEstimate FieldSnapshot::Estimate(const Filter& filter, const IdResolver& resolve) const {
-  ResolvedIds ids;
-  ResolveIds(filter, resolve, &ids);
-  FieldEstimate total;
-  for (const SegmentRef& ref : segments_) {
-    const FieldEstimate part = EstimateRows(filter, ref, {*schema_, ids});
-    total.lower += part.lower;
-    total.upper += part.upper;
-    total.expected += part.expected;
-  }
-  return total;
+FieldMatches FieldSnapshot::Evaluate(const Filter& filter, const IdResolver& resolve) const {
+  // Without a deadline and lookups that fail there is no error.
+  return FindMatches(filter, {resolve, {}, CallContext()}).value();
 }
 
 size_t FieldSnapshot::MemoryBytes() const {

@@ -22,6 +22,16 @@ struct FieldMatches {
 // Gives the row of an id of has_id; nullopt if there is none. Without one, numbers are rows.
 using IdResolver = std::function<std::optional<RowId>(const PointId& id)>;
 
+// Gives what keyword search knows of a `match` node; nullopt if that is nothing.
+using TextResolver = std::function<Result<std::optional<TextRows>>(const Filter& match)>;
+
+// What an evaluation asks others for.
+struct FieldLookups {
+  IdResolver ids;
+  TextResolver texts;  // may be empty
+  CallContext context;
+};
+
 // One state of a FieldIndex. Immutable and thread-safe; holding one keeps its memory.
 class FieldSnapshot {
  public:
@@ -31,11 +41,10 @@ class FieldSnapshot {
   bool Contains(RowId row) const;
   RowSet AllRows() const;
 
-  // `filter` comes from BindFilter with the index's schema.
+  // `filter` comes from BindFilter with the index's schema. Fails with what the lookups fail with.
+  Result<FieldMatches> FindMatches(const Filter& filter, const FieldLookups& lookups) const;
+  // The same for a small index, without a deadline and keyword search.
   FieldMatches Evaluate(const Filter& filter, const IdResolver& resolve) const;
-  // Counts without making bitmaps: a few microseconds for each condition and segment. The bounds
-  // are of sure and unsure matches together.
-  FieldEstimate Estimate(const Filter& filter, const IdResolver& resolve) const;
 
   size_t MemoryBytes() const;
   const Schema& schema() const { return *schema_; }

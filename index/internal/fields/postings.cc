@@ -213,6 +213,10 @@ bool Postings::Consistent() const {
     const uint64_t expected = single_ ? cuts_[i] : cuts_[i + 1] - cuts_[i];
     if (count > expected) return false;
     if ((single_ || rows_.empty()) && count != expected) return false;
+    // Lists without rows of their own are differences of these, of the counts that were checked
+    // only if each lies within the next.
+    const bool last = i + 1 == bitmaps_.size();
+    if (!bitmaps_[i].isSubset(single_ && !last ? bitmaps_[i + 1] : all_)) return false;
   }
   return true;
 }

@@ -30,6 +30,15 @@ void SortByMarks(uint32_t low, size_t words, std::vector<uint32_t>* rows) {
 
 }  // namespace
 
+void RowSet::AddRange(RowId first, uint64_t count) {
+  const RowId end = first + count;
+  while (first < end) {
+    const RowId stop = HighOf(first) == HighOf(end) ? end : (first | 0xffffffff) + 1;
+    parts_[HighOf(first)].addRange(LowOf(first), uint64_t{LowOf(first)} + (stop - first));
+    first = stop;
+  }
+}
+
 void RowSet::AddAll(uint32_t high, Roaring rows) {
   Roaring& part = parts_[high];
   if (part.isEmpty()) {

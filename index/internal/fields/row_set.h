@@ -30,6 +30,8 @@ inline uint32_t LowOf(RowId row) { return static_cast<uint32_t>(row); }
 class RowSet {
  public:
   void Add(RowId row) { parts_[HighOf(row)].add(LowOf(row)); }
+  // Adds the rows [first, first + count).
+  void AddRange(RowId first, uint64_t count);
   // Unites with rows that share their high 32 bits.
   void AddAll(uint32_t high, Roaring rows);
   bool Contains(RowId row) const;

@@ -28,11 +28,11 @@ uint32_t CountHidden(const LoadedList& list, const HiddenRows& hidden) {
   return count;
 }
 
-// The rows of a list, appended.
-void AppendRows(const Segment& segment, const PostingList& list, std::vector<RowId>* rows) {
-  std::vector<Posting> postings;
-  list.DecodeAll(&postings);
-  for (const Posting& posting : postings) rows->push_back(segment.rows().row(posting.ordinal));
+std::vector<RowRange> RangesOf(std::vector<RowId> rows) {
+  if (!std::is_sorted(rows.begin(), rows.end())) std::sort(rows.begin(), rows.end());
+  std::vector<RowRange> ranges;
+  for (const RowId row : rows) AppendRow(row, &ranges);
+  return ranges;
 }
 
 }  // namespace
@@ -80,38 +80,45 @@ Status KeywordIndex::AddTerms(const ParsedQuery& parsed, Views* views, Scoring* 
   return OkStatus();
 }
 
-Result<std::vector<RowRange>> KeywordIndex::AddPhrases(const ParsedQuery& parsed, Views* views,
-                                                       Scoring* scoring) {
-  std::vector<RowRange> all;
-  for (size_t i = 0; i < parsed.phrases.size(); ++i) {
-    std::vector<RowId> rows;
-    for (SegmentView& view : views->segments) {
-      ASSIGN_OR_RETURN(std::shared_ptr<const LoadedList> list,
-                       PhraseList(*view.segment, parsed.phrases[i].terms, *view.hidden));
-      if (list != nullptr) AppendRows(*view.segment, list->list, &rows);
-      view.lists.push_back(std::move(list));
-    }
-    scoring->weights.push_back(Bm25Idf(views->rows, rows.size()) * (kBm25K1 + 1));
-    std::sort(rows.begin(), rows.end());
-    std::vector<RowRange> ranges;
-    for (const RowId row : rows) AppendRow(row, &ranges);
-    all = i == 0 ? std::move(ranges) : Intersect(all, ranges);
-  }
-  return all;
-}
-
-Status KeywordIndex::AddPrefixes(const ParsedQuery& parsed, Views* views, Scoring* scoring) {
-  for (const std::string& prefix : parsed.prefixes) {
+Status KeywordIndex::AddPhrases(const ParsedQuery& parsed, const CallContext& context, Views* views,
+                                Scoring* scoring) {
+  for (const ParsedQuery::Phrase& phrase : parsed.phrases) {
     uint64_t rows = 0;
     for (SegmentView& view : views->segments) {
       ASSIGN_OR_RETURN(std::shared_ptr<const LoadedList> list,
-                       PrefixList(*view.segment, prefix, *view.hidden));
+                       PhraseList({*view.segment, *view.hidden, context}, phrase.terms));
       if (list != nullptr) rows += list->list.count();
       view.lists.push_back(std::move(list));
     }
     scoring->weights.push_back(Bm25Idf(views->rows, rows) * (kBm25K1 + 1));
   }
   return OkStatus();
+}
+
+Status KeywordIndex::AddPrefixes(const ParsedQuery& parsed, const CallContext& context,
+                                 Views* views, Scoring* scoring) {
+  for (const std::string& prefix : parsed.prefixes) {
+    uint64_t rows = 0;
+    PrefixTerms terms;
+    for (SegmentView& view : views->segments) {
+      ASSIGN_OR_RETURN(std::shared_ptr<const LoadedList> list,
+                       PrefixList({*view.segment, *view.hidden, context}, prefix, &terms));
+      if (list != nullptr) rows += list->list.count();
+      view.lists.push_back(std::move(list));
+    }
+    scoring->weights.push_back(Bm25Idf(views->rows, rows) * (kBm25K1 + 1));
+  }
+  return OkStatus();
+}
+
+Result<std::vector<RowRange>> KeywordIndex::CommonRows(const Views& views, size_t first,
+                                                       size_t count, const CallContext& context) {
+  std::vector<RowId> rows;
+  for (const SegmentView& view : views.segments) {
+    RETURN_IF_ERROR(AppendCommonRows(*view.segment, std::span(view.lists).subspan(first, count),
+                                     context, &rows));
+  }
+  return RangesOf(std::move(rows));
 }
 
 void KeywordIndex::ScoreWanted(const Views& views, const Scoring& scoring, const Query& query,
@@ -147,12 +154,15 @@ Result<Found> KeywordIndex::Search(const Query& query, const CallContext& contex
   scoring.candidates = query.candidates;
   scoring.accept = query.accept;
   RETURN_IF_ERROR(AddTerms(parsed, &views, &scoring));
-  ASSIGN_OR_RETURN(std::vector<RowRange> with_phrases, AddPhrases(parsed, &views, &scoring));
+  RETURN_IF_ERROR(AddPhrases(parsed, context, &views, &scoring));
+  std::vector<RowRange> with_phrases;
   if (query.phrases_required && !parsed.phrases.empty()) {
+    ASSIGN_OR_RETURN(with_phrases,
+                     CommonRows(views, parsed.terms.size(), parsed.phrases.size(), context));
     if (query.candidates != nullptr) with_phrases = Intersect(with_phrases, *query.candidates);
     scoring.candidates = &with_phrases;
   }
-  RETURN_IF_ERROR(AddPrefixes(parsed, &views, &scoring));
+  RETURN_IF_ERROR(AddPrefixes(parsed, context, &views, &scoring));
   RETURN_IF_ERROR(context.Check());
   if (query.limit > 0) {
     TopRows top(query.limit);
@@ -176,6 +186,27 @@ Result<std::vector<std::pair<std::string, double>>> KeywordIndex::WeighTerms(std
     weights.emplace_back(word.folded, idf);
   }
   return weights;
+}
+
+Result<std::vector<RowRange>> KeywordIndex::RowsWithAll(std::string_view text,
+                                                        const CallContext& context) {
+  ASSIGN_OR_RETURN(const TextTerms split, SplitTerms(text, language_));
+  std::set<std::string> terms;
+  for (const TextWord& word : split.words) terms.insert(word.term);
+  RETURN_IF_ERROR(EnsureLoaded());
+  std::vector<RowId> rows;
+  const std::shared_ptr<const Segments> segments = snapshot();  // kept while it is read
+  for (const std::shared_ptr<const Segment>& segment : *segments) {
+    RETURN_IF_ERROR(context.Check());
+    std::vector<std::shared_ptr<const LoadedList>> lists;
+    for (const std::string& term : terms) {
+      ASSIGN_OR_RETURN(std::shared_ptr<const LoadedList> list, segment->Find(term));
+      lists.push_back(std::move(list));
+      if (lists.back() == nullptr) break;
+    }
+    RETURN_IF_ERROR(AppendCommonRows(*segment, lists, context, &rows));
+  }
+  return RangesOf(std::move(rows));
 }
 
 }  // namespace ragstone::index::keywords

@@ -87,18 +87,28 @@ class KeywordIndex {
   // The words of the text in order, each with its inverse document frequency.
   Result<std::vector<std::pair<std::string, double>>> WeighTerms(std::string_view text,
                                                                  const RowView& view);
+  // The rows whose texts together hold every word of the text (at least one), in order; also rows
+  // that a view would hide.
+  Result<std::vector<RowRange>> RowsWithAll(std::string_view text, const CallContext& context);
 
   // --- merging, one thread at a time
   // Merges once if it is worth it; returns whether it did. Stops early, with nothing done, once
   // `stop` is set.
   Result<bool> Maintain(const RowKeeper& keeper, const std::atomic<bool>& stop);
   // Merges everything published into one segment and leaves out all dead rows.
-  Status Compact(const RowKeeper& keeper);
+  Status Compact(const RowKeeper& keeper) {
+    return Compact(keeper, [] { return false; });
+  }
+  // The same, given up as soon as `stopped` says so.
+  Status Compact(const RowKeeper& keeper, const std::function<bool()>& stopped);
   // The index goes: when this returns nothing is written to it any more.
   void Drop();
 
   // Whether there are so many runs and segments that Maintain may find work.
   bool Due() const;
+  // Whether it is loaded and an eighth of the rows or more lie beside the largest segment: searches
+  // would be faster if it were compact.
+  bool Scattered() const;
   // Whether what was merged is still read: Maintain removes it once it no longer is.
   bool WaitsForReaders() const { return retired_left_.load(std::memory_order_relaxed); }
   size_t segments() const;
@@ -121,10 +131,13 @@ class KeywordIndex {
   // Adds a query term: its list in each segment. Returns its inverse document frequency.
   static Result<double> AddTerm(const std::string& term, Views* views);
   static Status AddTerms(const ParsedQuery& parsed, Views* views, Scoring* scoring);
-  // Returns the rows that have all phrases.
-  static Result<std::vector<RowRange>> AddPhrases(const ParsedQuery& parsed, Views* views,
-                                                  Scoring* scoring);
-  static Status AddPrefixes(const ParsedQuery& parsed, Views* views, Scoring* scoring);
+  static Status AddPhrases(const ParsedQuery& parsed, const CallContext& context, Views* views,
+                           Scoring* scoring);
+  static Status AddPrefixes(const ParsedQuery& parsed, const CallContext& context, Views* views,
+                            Scoring* scoring);
+  // The rows that are in `count` lists of their segment from the list `first` on.
+  static Result<std::vector<RowRange>> CommonRows(const Views& views, size_t first, size_t count,
+                                                  const CallContext& context);
   static void ScoreWanted(const Views& views, const Scoring& scoring, const Query& query,
                           Found* found);
 
@@ -134,6 +147,11 @@ class KeywordIndex {
                          const std::function<bool()>& stopped) REQUIRES(merge_mutex_);
   Status Replace(const std::vector<MergeInput>& inputs, std::shared_ptr<const Segment> made)
       REQUIRES(merge_mutex_);
+  // Writes the inputs as one segment and puts it in their place; false if it was stopped.
+  Result<bool> MergeInto(const Segment::Spec& spec, const std::vector<MergeInput>& inputs,
+                         const std::function<bool()>& stopped) REQUIRES(merge_mutex_);
+  // Removes what a merge wrote that did not come to its end.
+  Status DeleteUnfinished() REQUIRES(merge_mutex_);
   Status DeleteRetired() REQUIRES(merge_mutex_);
 
   const Shared shared_;
@@ -150,6 +168,11 @@ class KeywordIndex {
   std::set<RowId> removed_ GUARDED_BY(mutex_);  // while loading: runs that the load may still see
   Segments retired_ GUARDED_BY(merge_mutex_);   // merged, and perhaps still read
   std::atomic<bool> retired_left_{false};       // retired_ is not empty
+  // The number of the segment that a merge makes, until one succeeds (0: none yet), and whether
+  // some of it may be stored. So merges that fail again and again leave nothing behind, or one part
+  // of a segment as long as nothing can be written.
+  uint64_t unfinished_ GUARDED_BY(merge_mutex_) = 0;
+  bool unfinished_left_ GUARDED_BY(merge_mutex_) = false;
 };
 
 // How rare a term is.

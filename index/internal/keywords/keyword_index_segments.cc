@@ -3,6 +3,7 @@
 #include <chrono>
 #include <thread>
 
+#include "base/crash_point.h"
 #include "index/internal/keys.h"
 #include "index/internal/keywords/keyword_index.h"
 
@@ -15,6 +16,8 @@ constexpr size_t kSegmentsMax = 8;
 constexpr size_t kSegmentsLeft = 5;
 // A segment is written anew when this part of its rows is dead: 1 in kDeadShare.
 constexpr uint64_t kDeadShare = 4;
+// An index is compacted when there is time if this part of its rows is not in the largest segment.
+constexpr uint64_t kScatteredShare = 8;
 constexpr uint64_t kRowsMax = 1u << 30;  // of a segment
 constexpr auto kWaitForReaders = std::chrono::milliseconds(1);
 
@@ -202,7 +205,9 @@ Status KeywordIndex::Replace(const std::vector<MergeInput>& inputs,
     const KeyKind kind = input.segment->run() ? KeyKind::kRunRows : KeyKind::kRows;
     batch.Delete(Family::kPosting, SegmentKey(name_, kind, input.segment->id()));
   }
+  CrashPoint("keywords.merge-written");
   RETURN_IF_ERROR(shared_.store->Write(&batch, /*sync=*/false));
+  CrashPoint("keywords.merge-done");
   MutexLock lock(&mutex_);
   auto segments = std::make_shared<Segments>();
   for (const std::shared_ptr<const Segment>& segment : *segments_) {
@@ -229,6 +234,7 @@ Status KeywordIndex::DeleteRetired() {
       kept.push_back(segment);
     }
   }
+  if (!batch.empty()) CrashPoint("keywords.retired");
   // If that fails, they are tried again.
   if (!batch.empty()) RETURN_IF_ERROR(shared_.store->Write(&batch, /*sync=*/false));
   retired_ = std::move(kept);
@@ -236,25 +242,51 @@ Status KeywordIndex::DeleteRetired() {
   return OkStatus();
 }
 
+Status KeywordIndex::DeleteUnfinished() {
+  if (!unfinished_left_) return OkStatus();
+  StoreBatch batch(shared_.store);
+  const Segment::Spec spec{shared_.store, shared_.cache, name_, unfinished_, /*run=*/false, 0};
+  Segment(spec, RowTable()).Delete(&batch);
+  RETURN_IF_ERROR(shared_.store->Write(&batch, /*sync=*/false));
+  unfinished_left_ = false;
+  return OkStatus();
+}
+
+Result<bool> KeywordIndex::MergeInto(const Segment::Spec& spec,
+                                     const std::vector<MergeInput>& inputs,
+                                     const std::function<bool()>& stopped) {
+  ASSIGN_OR_RETURN(std::optional<RowTable> rows,
+                   WriteMerged(shared_.store, name_, spec.id, inputs, stopped));
+  if (!rows.has_value()) return false;
+  RETURN_IF_ERROR(Replace(inputs, std::make_shared<Segment>(spec, *std::move(rows))));
+  return true;
+}
+
 Result<bool> KeywordIndex::MergeOnce(const RowKeeper& keeper, bool everything,
                                      const std::function<bool()>& stopped) {
   RETURN_IF_ERROR(DeleteRetired());
+  // What could not be removed when its merge failed, as when the disk is full.
+  RETURN_IF_ERROR(DeleteUnfinished());
   uint64_t merged_at = 0;
   ASSIGN_OR_RETURN(const std::vector<MergeInput> inputs,
                    ChooseInputs(keeper, everything, &merged_at));
   if (inputs.empty()) return false;
-  ASSIGN_OR_RETURN(const uint64_t id, shared_.segment_ids->Take());
-  ASSIGN_OR_RETURN(std::optional<RowTable> rows,
-                   WriteMerged(shared_.store, name_, id, inputs, stopped));
-  Segment::Spec spec{shared_.store, shared_.cache, name_, id, /*run=*/false, merged_at};
-  if (!rows.has_value()) {
-    StoreBatch batch(shared_.store);
-    Segment(spec, RowTable()).Delete(&batch);
-    RETURN_IF_ERROR(shared_.store->Write(&batch, /*sync=*/false));
-    return false;
+  if (unfinished_ == 0) {
+    ASSIGN_OR_RETURN(unfinished_, shared_.segment_ids->Take());
   }
-  RETURN_IF_ERROR(Replace(inputs, std::make_shared<Segment>(spec, *std::move(rows))));
-  return true;
+  unfinished_left_ = true;
+  const Result<bool> merged =
+      MergeInto({shared_.store, shared_.cache, name_, unfinished_, /*run=*/false, merged_at},
+                inputs, stopped);
+  if (merged.ok() && *merged) {
+    unfinished_ = 0;
+    unfinished_left_ = false;
+    return true;
+  }
+  const Status deleted = DeleteUnfinished();
+  if (!merged.ok()) return merged;
+  RETURN_IF_ERROR(deleted);
+  return false;
 }
 
 Result<bool> KeywordIndex::Maintain(const RowKeeper& keeper, const std::atomic<bool>& stop) {
@@ -269,16 +301,27 @@ Result<bool> KeywordIndex::Maintain(const RowKeeper& keeper, const std::atomic<b
   return merged;
 }
 
-Status KeywordIndex::Compact(const RowKeeper& keeper) {
+bool KeywordIndex::Scattered() const {
+  const std::shared_ptr<const Segments> segments = snapshot();
+  uint64_t rows = 0;
+  uint64_t largest = 0;
+  for (const std::shared_ptr<const Segment>& segment : *segments) {
+    rows += segment->rows().size();
+    largest = std::max<uint64_t>(largest, segment->rows().size());
+  }
+  MutexLock lock(&mutex_);
+  return loaded_ && rows > largest && (rows - largest) * kScatteredShare >= rows;
+}
+
+Status KeywordIndex::Compact(const RowKeeper& keeper, const std::function<bool()>& stopped) {
   MutexLock merge(&merge_mutex_);
-  if (dropped_.load()) return OkStatus();
+  const auto ended = [&] { return dropped_.load(std::memory_order_relaxed) || stopped(); };
+  if (ended()) return OkStatus();
   RETURN_IF_ERROR(EnsureLoaded());
-  RETURN_IF_ERROR(MergeOnce(keeper, /*everything=*/true, [this] {
-                    return dropped_.load(std::memory_order_relaxed);
-                  }).status());
+  RETURN_IF_ERROR(MergeOnce(keeper, /*everything=*/true, ended).status());
   for (;;) {
     RETURN_IF_ERROR(DeleteRetired());
-    if (retired_.empty()) return OkStatus();
+    if (retired_.empty() || stopped()) return OkStatus();
     std::this_thread::sleep_for(kWaitForReaders);
   }
 }

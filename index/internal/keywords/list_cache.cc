@@ -1,5 +1,8 @@
 #include "index/internal/keywords/list_cache.h"
 
+#include <algorithm>
+#include <vector>
+
 namespace ragstone::index::keywords {
 
 uint64_t ListCache::BytesOf(std::string_view key, const std::shared_ptr<const LoadedList>& list) {
@@ -45,8 +48,24 @@ void ListCache::Insert(const std::string& key, std::shared_ptr<const LoadedList>
   InsertYoung(&shard, key, std::move(list));
 }
 
+void ListCache::KeepRun(std::shared_ptr<const void> run, uint64_t bytes) {
+  std::vector<std::shared_ptr<const void>> dropped;  // ends outside the lock
+  MutexLock lock(&runs_mutex_);
+  run_bytes_ += bytes;
+  runs_.emplace_back(std::move(run), bytes);
+  while (run_bytes_ > run_bytes_max_ && runs_.size() > 1) {
+    run_bytes_ -= runs_.front().second;
+    dropped.push_back(std::move(runs_.front().first));
+    runs_.pop_front();
+  }
+}
+
 uint64_t ListCache::bytes() const {
   uint64_t bytes = 0;
+  {
+    MutexLock lock(&runs_mutex_);
+    bytes = run_bytes_;
+  }
   for (const Shard& shard : shards_) {
     MutexLock lock(&shard.mutex);
     bytes += shard.young_bytes + shard.old_bytes;

@@ -3,10 +3,12 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
 #include "base/mutex.h"
 #include "index/internal/keywords/posting_list.h"
@@ -21,15 +23,20 @@ struct LoadedList {
   mutable std::atomic<uint64_t> hidden{0};
 };
 
-// Lists of terms in segments by recency, within a bound of bytes: what was not used while a half of
-// the room filled up is dropped. Remembers absent terms too. Thread-safe.
+// What searches read of segments, within a bound of bytes. Three quarters of it are for lists of
+// terms by recency: what was not used while a half of the room filled up is dropped; absent terms
+// are remembered too. The rest is for whole runs. Thread-safe.
 class ListCache {
  public:
-  explicit ListCache(uint64_t bytes_max) : half_(bytes_max / 2 / kShards) {}
+  explicit ListCache(uint64_t bytes_max)
+      : half_(bytes_max / 4 * 3 / 2 / kShards), run_bytes_max_(bytes_max / 4) {}
 
   // False if it is not known. A list that is known not to be there is null.
   bool Find(std::string_view key, std::shared_ptr<const LoadedList>* list);
   void Insert(const std::string& key, std::shared_ptr<const LoadedList> list);
+  // Keeps a run of so many bytes in memory until later ones need the room; the last one is kept
+  // however large it is, so that a search reads it once and not for each of its words.
+  void KeepRun(std::shared_ptr<const void> run, uint64_t bytes);
   uint64_t bytes() const;
 
  private:
@@ -53,7 +60,11 @@ class ListCache {
   Shard& ShardOf(std::string_view key) { return shards_[Hash()(key) % kShards]; }
 
   const uint64_t half_;
+  const uint64_t run_bytes_max_;
   std::array<Shard, kShards> shards_;
+  mutable Mutex runs_mutex_;
+  std::deque<std::pair<std::shared_ptr<const void>, uint64_t>> runs_ GUARDED_BY(runs_mutex_);
+  uint64_t run_bytes_ GUARDED_BY(runs_mutex_) = 0;
 };
 
 }  // namespace ragstone::index::keywords

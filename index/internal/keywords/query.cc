@@ -45,7 +45,7 @@ size_t Characters(std::string_view text) {
 // The beginning of terms that a run before a star stands for; empty if it stands for none.
 Result<std::string> PrefixOf(const std::string& run) {
   ASSIGN_OR_RETURN(const TextTerms split, SplitTerms(run));
-  if (!split.exact.empty()) return split.exact.front();
+  if (!split.exact.empty()) return std::string(KnownPart(split.exact.front()));
   if (split.words.size() != 1 || Characters(split.words[0].folded) < kPrefixMin) {
     return std::string();
   }

@@ -26,8 +26,9 @@ struct ParsedQuery {
 
 // Words and exact terms of the text. What stands in quotation marks ("...", “...”) is a phrase
 // beside its words, if it has two words or more. A word of two or more characters, or an exact
-// term, with a star right behind it and then a blank, punctuation or the end is a prefix. At most
-// 1024 different terms and 32 phrases and prefixes; what is beyond is not looked for.
+// term, with a star right behind it and then a blank, punctuation or the end is a prefix; of an
+// exact term over 80 bytes the first 61 or more. At most 1024 different terms and 32 phrases and
+// prefixes; what is beyond is not looked for.
 Result<ParsedQuery> ParseQuery(std::string_view text, Language language);
 
 }  // namespace ragstone::index::keywords

@@ -4,6 +4,7 @@
 
 #include "index/internal/coding.h"
 #include "index/internal/keys.h"
+#include "index/internal/keywords/words.h"
 
 namespace ragstone::index::keywords {
 namespace {
@@ -27,13 +28,18 @@ std::string NumberKey(uint64_t number) {
   return key;
 }
 
-// The term of a PartKey that begins with `prefix` bytes of the segment's key.
-Result<std::string_view> TermOf(std::string_view key, size_t prefix) {
+struct PartName {
+  std::string_view term;
+  uint32_t part = 0;
+};
+
+// What a PartKey is of, which begins with `prefix` bytes of the segment's key.
+Result<PartName> PartOf(std::string_view key, size_t prefix) {
   const size_t end = key.find('\0', prefix);
   if (end == std::string_view::npos || end == prefix || key.size() != end + 5) {
     return Corrupt("key of a keyword list");
   }
-  return key.substr(prefix, end - prefix);
+  return PartName{key.substr(prefix, end - prefix), Decoder(key.substr(end + 1)).U32()};
 }
 
 }  // namespace
@@ -64,10 +70,11 @@ std::string PartKey(std::string_view segment_key, std::string_view term, uint32_
 Segment::Segment(const Spec& spec, RowTable rows)
     : spec_(spec), rows_(std::move(rows)), cache_prefix_(NumberKey(NextNumber())) {}
 
-Result<std::shared_ptr<const Segment::RunBytes>> Segment::LoadRun() const {
+Result<std::shared_ptr<const Segment::RunBytes>> Segment::ReadRun() const {
   {
     MutexLock lock(&mutex_);
-    if (run_bytes_ != nullptr) return run_bytes_;
+    std::shared_ptr<const RunBytes> known = run_bytes_.lock();
+    if (known != nullptr) return known;
   }
   ASSIGN_OR_RETURN(std::optional<std::string> stored,
                    spec_.store->Get(Family::kPosting, SegmentKey(spec_.name, KeyKind::kRun, id())));
@@ -75,9 +82,19 @@ Result<std::shared_ptr<const Segment::RunBytes>> Segment::LoadRun() const {
   auto loaded = std::make_shared<RunBytes>();
   loaded->bytes = *std::move(stored);
   ASSIGN_OR_RETURN(loaded->reader, RunReader::Open(loaded->bytes));
-  MutexLock lock(&mutex_);
-  run_bytes_ = loaded;
-  return run_bytes_;
+  return std::shared_ptr<const RunBytes>(std::move(loaded));
+}
+
+Result<std::shared_ptr<const Segment::RunBytes>> Segment::LoadRun() const {
+  ASSIGN_OR_RETURN(std::shared_ptr<const RunBytes> run, ReadRun());
+  if (run == nullptr) return run;
+  {
+    MutexLock lock(&mutex_);
+    if (run_bytes_.lock() == run) return run;
+    run_bytes_ = run;
+  }
+  spec_.cache->KeepRun(run, sizeof(RunBytes) + run->bytes.capacity());
+  return run;
 }
 
 Status Segment::ReadList(std::string_view term, PostingList* list) const {
@@ -111,9 +128,7 @@ Result<std::shared_ptr<const LoadedList>> Segment::Find(std::string_view term) c
   return known;
 }
 
-Status Segment::VisitRunPrefix(
-    std::string_view prefix,
-    const std::function<bool(std::string_view term, PostingList list)>& visit) const {
+Status Segment::VisitRunPrefix(std::string_view prefix, const PartVisitor& visit) const {
   ASSIGN_OR_RETURN(const std::shared_ptr<const RunBytes> run, LoadRun());
   if (run == nullptr) return OkStatus();
   ASSIGN_OR_RETURN(size_t place, run->reader.LowerBound(prefix));
@@ -122,32 +137,23 @@ Status Segment::VisitRunPrefix(
     if (found.term.substr(0, prefix.size()) != prefix) return OkStatus();
     PostingList list;
     RETURN_IF_ERROR(list.AppendPart(found.list, rows_.size()));
-    if (!visit(found.term, std::move(list))) return OkStatus();
+    RETURN_IF_ERROR(visit(found.term, list));
   }
   return OkStatus();
 }
 
-Status Segment::VisitPrefix(
-    std::string_view prefix,
-    const std::function<bool(std::string_view term, PostingList list)>& visit) const {
+Status Segment::VisitPrefix(std::string_view prefix, const PartVisitor& visit) const {
   if (spec_.run) return VisitRunPrefix(prefix, visit);
   const std::string segment_key = SegmentKey(spec_.name, KeyKind::kList, id());
   const std::string begin = segment_key + std::string(prefix);
   const std::unique_ptr<StoreIterator> it = spec_.store->NewIterator(Family::kPosting);
-  std::string term;
-  PostingList list;
   for (it->Seek(begin); it->ValidWithPrefix(begin); it->Next()) {
-    ASSIGN_OR_RETURN(const std::string_view next, TermOf(it->key(), segment_key.size()));
-    if (next != term) {
-      if (!term.empty() && !visit(term, std::move(list))) return OkStatus();
-      term = next;
-      list = PostingList();
-    }
-    RETURN_IF_ERROR(list.AppendPart(it->value(), rows_.size()));
+    ASSIGN_OR_RETURN(const PartName name, PartOf(it->key(), segment_key.size()));
+    PostingList part;
+    RETURN_IF_ERROR(part.AppendPart(it->value(), rows_.size()));
+    RETURN_IF_ERROR(visit(name.term, part));
   }
-  RETURN_IF_ERROR(it->status());
-  if (!term.empty()) visit(term, std::move(list));
-  return OkStatus();
+  return it->status();
 }
 
 Result<std::string> Segment::Positions(std::string_view term, uint32_t part) const {
@@ -216,7 +222,7 @@ class RunStream : public TermStream {
   bool Valid() const override { return next_ > 0; }
   std::string_view term() const override { return found_.term; }
   const PostingList& list() const override { return list_; }
-  const std::vector<std::string>& positions() const override { return positions_; }
+  std::string_view positions() const override { return found_.positions; }
   Status Next() override {
     if (run_ == nullptr || next_ == run_->reader.size()) {
       next_ = 0;
@@ -225,10 +231,7 @@ class RunStream : public TermStream {
     }
     ASSIGN_OR_RETURN(found_, run_->reader.At(next_++));
     list_ = PostingList();
-    RETURN_IF_ERROR(list_.AppendPart(found_.list, rows_));
-    positions_.clear();
-    if (!found_.positions.empty()) positions_.emplace_back(found_.positions);
-    return OkStatus();
+    return list_.AppendPart(found_.list, rows_);
   }
 
  private:
@@ -237,7 +240,6 @@ class RunStream : public TermStream {
   size_t next_ = 0;
   RunReader::Term found_;
   PostingList list_;
-  std::vector<std::string> positions_;
 };
 
 class MergedStream : public TermStream {
@@ -254,42 +256,58 @@ class MergedStream : public TermStream {
   bool Valid() const override { return !term_.empty(); }
   std::string_view term() const override { return term_; }
   const PostingList& list() const override { return list_; }
-  const std::vector<std::string>& positions() const override { return positions_; }
+  std::string_view positions() const override { return positions_; }
   Status Next() override {
-    term_.clear();
+    if (Valid()) lists_->Next();
+    positions_ = {};
+    if (!lists_->ValidWithPrefix(lists_prefix_)) {
+      term_.clear();
+      return lists_->status();
+    }
+    ASSIGN_OR_RETURN(const PartName name, PartOf(lists_->key(), lists_prefix_.size()));
+    const bool same = name.term == term_;
+    // Parts are counted from 0, and all but the last are full.
+    if (name.part != (same ? part_ + 1 : 0)) return Corrupt("list of postings");
+    if (same && list_.count() != kPartPostings) return Corrupt("list of postings");
+    term_ = name.term;
+    part_ = name.part;
     list_ = PostingList();
-    positions_.clear();
-    for (; lists_->ValidWithPrefix(lists_prefix_); lists_->Next()) {
-      ASSIGN_OR_RETURN(const std::string_view found, TermOf(lists_->key(), lists_prefix_.size()));
-      if (!term_.empty() && found != term_) break;
-      term_ = found;
-      RETURN_IF_ERROR(list_.AppendPart(lists_->value(), rows_));
-    }
-    RETURN_IF_ERROR(lists_->status());
-    for (; positions_it_->ValidWithPrefix(positions_prefix_); positions_it_->Next()) {
-      ASSIGN_OR_RETURN(const std::string_view found,
-                       TermOf(positions_it_->key(), positions_prefix_.size()));
-      if (found > term_) break;
-      if (found == term_) positions_.emplace_back(positions_it_->value());
-    }
-    return positions_it_->status();
+    RETURN_IF_ERROR(list_.AppendPart(lists_->value(), rows_));
+    return HasPositions(term_) ? FindPositions() : OkStatus();
   }
 
  private:
+  // Positions lie in the order of lists.
+  Status FindPositions() {
+    const std::string_view wanted = lists_->key().substr(lists_prefix_.size());
+    const auto at = [this] { return positions_it_->key().substr(positions_prefix_.size()); };
+    while (positions_it_->ValidWithPrefix(positions_prefix_) && at() < wanted) {
+      positions_it_->Next();
+    }
+    RETURN_IF_ERROR(positions_it_->status());
+    if (!positions_it_->ValidWithPrefix(positions_prefix_) || at() != wanted) {
+      return Corrupt("list of word positions");
+    }
+    positions_ = positions_it_->value();
+    return OkStatus();
+  }
+
   const uint32_t rows_;
   const std::string lists_prefix_;
   const std::string positions_prefix_;
   const std::unique_ptr<StoreIterator> lists_;
   const std::unique_ptr<StoreIterator> positions_it_;
   std::string term_;
+  uint32_t part_ = 0;
   PostingList list_;
-  std::vector<std::string> positions_;
+  std::string_view positions_;
 };
 
 Result<std::unique_ptr<TermStream>> Segment::Terms() const {
   std::unique_ptr<TermStream> stream;
   if (spec_.run) {
-    ASSIGN_OR_RETURN(std::shared_ptr<const RunBytes> run, LoadRun());
+    // Merging reads it once: the cache is for searches.
+    ASSIGN_OR_RETURN(std::shared_ptr<const RunBytes> run, ReadRun());
     stream = std::make_unique<RunStream>(std::move(run), rows_.size());
   } else {
     stream = std::make_unique<MergedStream>(*this);

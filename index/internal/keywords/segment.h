@@ -34,14 +34,16 @@ struct HiddenRows {
   uint32_t generation = 0;  // never given twice; 0: worked out for one search only
 };
 
-// Goes through the terms of a segment in order.
+// Goes through the stored parts of the lists of a segment, in order of terms and then of rows.
 class TermStream {
  public:
   virtual ~TermStream() = default;
   virtual bool Valid() const = 0;
   virtual std::string_view term() const = 0;
+  // The part, and the stored places of its term (empty if they are not kept); until Next.
   virtual const PostingList& list() const = 0;
-  virtual const std::vector<std::string>& positions() const = 0;  // by part; empty: none
+  virtual std::string_view positions() const = 0;
+  // Goes to the next part, of the same term or the next one.
   virtual Status Next() = 0;
 };
 
@@ -65,10 +67,10 @@ class Segment {
 
   // Null if no row has the term.
   Result<std::shared_ptr<const LoadedList>> Find(std::string_view term) const;
-  // Calls for every term with the prefix, in order, until false comes back.
-  Status VisitPrefix(
-      std::string_view prefix,
-      const std::function<bool(std::string_view term, PostingList list)>& visit) const;
+  // Calls for every part of the list of every term with the prefix, in order, until an error comes
+  // back, which is returned.
+  using PartVisitor = std::function<Status(std::string_view term, const PostingList& part)>;
+  Status VisitPrefix(std::string_view prefix, const PartVisitor& visit) const;
   // The stored part of the term's positions.
   Result<std::string> Positions(std::string_view term, uint32_t part) const;
   Result<std::unique_ptr<TermStream>> Terms() const;
@@ -82,12 +84,11 @@ class Segment {
     std::string bytes;
     RunReader reader;
   };
-  // Null if the run was removed: then nobody may see its rows.
+  // Null if the run was removed: then nobody may see its rows. LoadRun keeps it in the cache.
+  Result<std::shared_ptr<const RunBytes>> ReadRun() const;
   Result<std::shared_ptr<const RunBytes>> LoadRun() const;
   Status ReadList(std::string_view term, PostingList* list) const;
-  Status VisitRunPrefix(
-      std::string_view prefix,
-      const std::function<bool(std::string_view term, PostingList list)>& visit) const;
+  Status VisitRunPrefix(std::string_view prefix, const PartVisitor& visit) const;
 
   friend class RunStream;
   friend class MergedStream;
@@ -96,7 +97,7 @@ class Segment {
   const RowTable rows_;
   const std::string cache_prefix_;
   mutable Mutex mutex_;
-  mutable std::shared_ptr<const RunBytes> run_bytes_ GUARDED_BY(mutex_);
+  mutable std::weak_ptr<const RunBytes> run_bytes_ GUARDED_BY(mutex_);  // the cache keeps it
   mutable std::shared_ptr<const HiddenRows> hidden_ GUARDED_BY(mutex_);
   mutable uint64_t hidden_epoch_ GUARDED_BY(mutex_) = 0;
 };

@@ -14,6 +14,9 @@ namespace ragstone::index::keywords {
 namespace {
 
 constexpr size_t kTextBytesMax = 1u << 28;
+constexpr size_t kHashDigits = 16;  // at the end of a cut term
+// A thread that splits a longer text gives back what that took.
+constexpr size_t kKeptUnitsMax = 1u << 19;
 
 // What the libraries need for each thread; none of it may be shared.
 class Splitter {
@@ -31,6 +34,8 @@ class Splitter {
   Splitter& operator=(const Splitter&) = delete;
 
   Result<TextTerms> Split(std::string_view text, Language language);
+  // Frees the memory of a long text.
+  void Shrink();
 
  private:
   Status ToFolded(std::string_view text);
@@ -135,6 +140,16 @@ Status Splitter::FindWords() {
   return OkStatus();
 }
 
+void Splitter::Shrink() {
+  if (folded_.capacity() + wide_.capacity() <= kKeptUnitsMax) return;
+  folded_ = std::u16string();
+  wide_ = std::u16string();
+  words_ = std::vector<Span>();
+  // ICU holds on to the text, too.
+  UErrorCode error = U_ZERO_ERROR;
+  ubrk_setText(boundaries_, u"", 0, &error);
+}
+
 Result<TextTerms> Splitter::Split(std::string_view text, Language language) {
   if (!ok_) return Internal("ICU's word boundaries could not be loaded; install its data");
   if (text.size() > kTextBytesMax) {
@@ -169,16 +184,25 @@ Result<TextTerms> Splitter::Split(std::string_view text, Language language) {
 
 std::string BoundedTerm(std::string term) {
   if (term.size() <= kTermBytesMax) return term;
-  char hash[17];
+  char hash[kHashDigits + 1];
   std::snprintf(hash, sizeof(hash), "%016llx", static_cast<unsigned long long>(FastHash(term)));
-  size_t cut = kTermBytesMax - 16;
+  size_t cut = kTermBytesMax - kHashDigits;
   while (cut > 0 && (static_cast<uint8_t>(term[cut]) & 0xc0) == 0x80) --cut;
   return term.substr(0, cut) + hash;
 }
 
+std::string_view KnownPart(std::string_view term) {
+  if (term.size() < kTermKeptMin + kHashDigits) return term;
+  const std::string_view end = term.substr(term.size() - kHashDigits);
+  if (end.find_first_not_of("0123456789abcdef") != std::string_view::npos) return term;
+  return term.substr(0, term.size() - kHashDigits);
+}
+
 Result<TextTerms> SplitTerms(std::string_view text, Language language) {
   static thread_local Splitter splitter;
-  return splitter.Split(text, language);
+  Result<TextTerms> split = splitter.Split(text, language);
+  splitter.Shrink();
+  return split;
 }
 
 }  // namespace ragstone::index::keywords

@@ -49,5 +49,9 @@ inline bool HasPositions(std::string_view term) {
 
 // Cuts a term to kTermBytesMax.
 std::string BoundedTerm(std::string term);
+// How much of a term stays at least when it is cut, in bytes: where a character ends.
+inline constexpr size_t kTermKeptMin = kTermBytesMax - 16 - 3;
+// The beginning of the whole term that a bounded one tells of: all of it, unless it may be cut.
+std::string_view KnownPart(std::string_view term);
 
 }  // namespace ragstone::index::keywords

@@ -27,8 +27,14 @@ class WorkSignal {
     work_ = false;
   }
 
+  // Whether there was a Notify since the last wait.
+  bool pending() const {
+    MutexLock lock(&mutex_);
+    return work_;
+  }
+
  private:
-  Mutex mutex_;
+  mutable Mutex mutex_;
   CondVar changed_;
   bool work_ GUARDED_BY(mutex_) = false;
 };

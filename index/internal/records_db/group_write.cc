@@ -1,10 +1,22 @@
 #include "index/internal/records_db/group_write.h"
 
+#include <algorithm>
+
+#include "base/crash_point.h"
 #include "index/filter/names.h"
 #include "index/internal/records_db/record_checks.h"
 #include "index/internal/records_db/record_filter.h"
 
 namespace ragstone::index::records {
+namespace {
+
+// What a filter matches is changed in groups of about so many records and bytes, so that memory
+// does not grow with the matches.
+constexpr size_t kMatchesAtOnce = 10'000;
+constexpr size_t kMatchBytesAtOnce = 16 << 20;
+
+}  // namespace
+
 GroupWrite::GroupWrite(const RecordsEnv& env, RecordCollection* collection)
     : env_(env),
       collection_(collection),
@@ -32,7 +44,7 @@ Status GroupWrite::Recheck(WriteOp* op) const {
 Status GroupWrite::AddChecked(WriteOp* op) {
   RETURN_IF_ERROR(Recheck(op));
   const std::string& request = op->options.request_id;
-  if (!request.empty()) {
+  if (!request.empty() && !op->started) {
     ASSIGN_OR_RETURN(const std::optional<WriteResult> before,
                      requests_.Find(request, op->fingerprint));
     if (before.has_value()) {
@@ -40,11 +52,11 @@ Status GroupWrite::AddChecked(WriteOp* op) {
       return OkStatus();
     }
   }
-  ASSIGN_OR_RETURN(const std::vector<Target> targets, FindTargets(*op));
+  ASSIGN_OR_RETURN(std::vector<Target> targets, FindTargets(op));
   RETURN_IF_ERROR(CheckVersions(targets, op->options));
   std::vector<Record> changed;
   if (op->kind == WriteOp::Kind::kUpdate) {
-    ASSIGN_OR_RETURN(changed, Changed(targets, op->change));
+    ASSIGN_OR_RETURN(changed, Changed(op, &targets));
   }
   ASSIGN_OR_RETURN(version_, env_.core->sequences().Take());
   // From here on nothing fails: the batch holds all of the write or nothing.
@@ -63,19 +75,19 @@ Status GroupWrite::AddChecked(WriteOp* op) {
     }
     ++affected;
   }
-  op->result = {affected > 0 ? version_ : stored_.version, affected};
   if (affected > 0) stored_.version = version_;
-  if (!request.empty()) requests_.Add(request, op->fingerprint, op->result);
+  op->result = {stored_.version, op->result.affected + affected};
+  if (!request.empty() && !op->more()) requests_.Add(request, op->fingerprint, op->result);
   return OkStatus();
 }
 
-Result<std::vector<GroupWrite::Target>> GroupWrite::FindTargets(const WriteOp& op) {
-  if (op.by_filter()) return FindMatches(std::get<Filter>(op.selector), *op.context);
+Result<std::vector<GroupWrite::Target>> GroupWrite::FindTargets(WriteOp* op) {
+  if (op->by_filter()) return FindMatches(op);
   std::vector<Target> targets;
-  if (op.kind == WriteOp::Kind::kUpsert) {
-    for (const Record& record : op.records) targets.push_back({record.id, {}});
+  if (op->kind == WriteOp::Kind::kUpsert) {
+    for (const Record& record : op->records) targets.push_back({record.id, {}});
   } else {
-    for (const std::string& id : std::get<std::vector<std::string>>(op.selector)) {
+    for (const std::string& id : std::get<std::vector<std::string>>(op->selector)) {
       targets.push_back({id, {}});
     }
   }
@@ -85,12 +97,19 @@ Result<std::vector<GroupWrite::Target>> GroupWrite::FindTargets(const WriteOp& o
   return targets;
 }
 
-Result<std::vector<GroupWrite::Target>> GroupWrite::FindMatches(const Filter& filter,
-                                                                const CallContext& context) {
-  ASSIGN_OR_RETURN(const Filter bound, BindRecordFilter(spec_, filter));
-  ASSIGN_OR_RETURN(const fields::RowSet rows, MatchRows(env_.store(), *state_, bound, context));
+Result<std::vector<GroupWrite::Target>> GroupWrite::FindMatches(WriteOp* op) {
+  if (!op->started) {
+    ASSIGN_OR_RETURN(const Filter bound, BindRecordFilter(spec_, std::get<Filter>(op->selector)));
+    ASSIGN_OR_RETURN(const fields::RowSet rows,
+                     MatchRows(env_.store(), *state_, bound, *op->context));
+    op->matches = rows.ToVector();
+    op->started = true;
+  }
   std::vector<Target> targets;
-  for (const RowId row : rows.ToVector()) {
+  while (op->more() && targets.size() < kMatchesAtOnce) {
+    const RowId row = op->matches[op->matches_done++];
+    // An earlier group of the same write has not changed it, but its collection may be another.
+    if (!state_->indexes->fields->Contains(row)) continue;
     ASSIGN_OR_RETURN(Record record, reader_.ReadRow(row, {false, false}));
     targets.push_back({std::move(record.id), {row, record.version}});
   }
@@ -121,14 +140,21 @@ Result<Record> GroupWrite::ReadNow(const Target& target) {
   return reader_.ReadRow(target.now.row, {});
 }
 
-Result<std::vector<Record>> GroupWrite::Changed(const std::vector<Target>& targets,
-                                                const PayloadChange& change) {
+Result<std::vector<Record>> GroupWrite::Changed(WriteOp* op, std::vector<Target>* targets) {
   std::vector<Record> changed;
-  for (const Target& target : targets) {
+  size_t bytes = 0;
+  for (size_t i = 0; i < targets->size(); ++i) {
+    const Target& target = (*targets)[i];
     if (target.now.row == kNoRow) continue;
+    if (op->by_filter() && bytes > kMatchBytesAtOnce) {
+      const auto rest = std::lower_bound(op->matches.begin(), op->matches.end(), target.now.row);
+      op->matches_done = static_cast<size_t>(rest - op->matches.begin());
+      targets->resize(i);
+      break;
+    }
     ASSIGN_OR_RETURN(Record record, ReadNow(target));
-    if (change.replace) record.payload.clear();
-    for (const auto& [name, value] : change.set) {
+    if (op->change.replace) record.payload.clear();
+    for (const auto& [name, value] : op->change.set) {
       if (std::holds_alternative<std::monostate>(value)) {
         record.payload.erase(name);
       } else {
@@ -137,6 +163,7 @@ Result<std::vector<Record>> GroupWrite::Changed(const std::vector<Target>& targe
     }
     RETURN_IF_ERROR(NormalizePayload(spec_.spec.schema, &record.payload)
                         .WithContext("record " + Quoted(record.id)));
+    if (op->by_filter()) bytes += EncodeRow(record).size();
     changed.push_back(std::move(record));
   }
   return changed;
@@ -187,7 +214,8 @@ Status GroupWrite::StageTexts() {
 }
 
 Status GroupWrite::Commit() {
-  if (added_.empty() && gone_.empty() && requests_.empty()) return OkStatus();
+  const bool nothing = added_.empty() && gone_.empty() && requests_.empty();
+  if (nothing && !collection_->write_failed) return OkStatus();
   for (const Added& added : added_) {
     if (added.live) shown_.push_back({added.row, &added.record});
   }
@@ -196,13 +224,16 @@ Status GroupWrite::Commit() {
   batch_.Put(Family::kMeta, StateKey(collection_->id()), EncodeRecordState(stored_));
   // Whatever becomes of the rows, their numbers are not given again.
   collection_->stored.next_row = stored_.next_row;
-  Indexes* const indexes = collection_->indexes.get();
+  Indexes* const indexes = collection_->indexes().get();
   if (indexes != nullptr) RETURN_IF_ERROR(indexes->Stage(shown_));
+  CrashPoint("records.before-wal");
   const Status status = env_.store().Write(&batch_, /*sync=*/true);
+  collection_->write_failed = !status.ok();
   if (!status.ok()) {
     if (indexes != nullptr) indexes->Abandon(shown_);
     return status;
   }
+  CrashPoint("records.after-wal");
   PublishAll();
   return OkStatus();
 }
@@ -215,11 +246,16 @@ void GroupWrite::PublishAll() {
   next.records = stored_.records;
   next.next_row = stored_.next_row;
   if (!gone_.empty()) next.last_gone = stored_.version;
-  if (collection_->indexes != nullptr) {
-    collection_->indexes->Publish(shown_, gone_);
-    next.indexes = collection_->indexes->View();
+  if (collection_->indexes() != nullptr) {
+    collection_->indexes()->Publish(shown_, gone_);
+    next.indexes = collection_->indexes()->View();
+    collection_->AddChanges(shown_.size() + gone_.size());
   }
   collection_->Publish(std::move(next));
+  // Words of rows that went may be worth a merge.
+  if (!gone_.empty()) {
+    for (const auto& [number, text] : *state_->texts) text->Died();
+  }
   for (const auto& [number, run] : runs_) state_->texts->at(number)->Published();
 }
 

@@ -40,13 +40,14 @@ class GroupWrite {
 
   Status AddChecked(WriteOp* op);
   Status Recheck(WriteOp* op) const;
-  Result<std::vector<Target>> FindTargets(const WriteOp& op);
-  Result<std::vector<Target>> FindMatches(const Filter& filter, const CallContext& context);
+  Result<std::vector<Target>> FindTargets(WriteOp* op);
+  // The next of the records that a filter matches.
+  Result<std::vector<Target>> FindMatches(WriteOp* op);
   Result<RecordReader::IdRow> FindNow(const std::string& id);
   static Status CheckVersions(const std::vector<Target>& targets, const WriteOptions& options);
-  // The records of targets after the change of their payload.
-  Result<std::vector<Record>> Changed(const std::vector<Target>& targets,
-                                      const PayloadChange& change);
+  // The records of targets after the change of their payload. Of those that a filter matches, only
+  // the first are taken if all would be too large; the others are left to the next group.
+  Result<std::vector<Record>> Changed(WriteOp* op, std::vector<Target>* targets);
   Result<Record> ReadNow(const Target& target);
 
   void PutRecord(const Target& target, Record record, std::string row);

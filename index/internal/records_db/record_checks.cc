@@ -5,13 +5,11 @@
 #include <unordered_set>
 
 #include "index/filter/names.h"
+#include "index/internal/records_db/vector_part.h"
 #include "index/internal/vectors/types.h"
 
 namespace ragstone::index::records {
 namespace {
-
-constexpr size_t kRequestIdBytesMax = 128;
-constexpr size_t kSparseEntriesMax = 65'536;
 
 std::string Number(size_t number) { return std::to_string(number); }
 
@@ -29,10 +27,11 @@ Status CheckSparse(const Vector& vector) {
                                Number(sparse->weights.size()) +
                                " weights; give as many of one as of the other");
   }
-  if (sparse->dimensions.size() > kSparseEntriesMax) {
+  if (sparse->dimensions.size() > RecordDatabase::kSparsePairsMax) {
     return InvalidArgument(Reason::kLimitExceeded,
                            "the sparse vector has " + Number(sparse->dimensions.size()) +
-                               " entries; at most " + Number(kSparseEntriesMax) + " are possible");
+                               " entries; at most " + Number(RecordDatabase::kSparsePairsMax) +
+                               " are possible");
   }
   for (size_t i = 0; i < sparse->dimensions.size(); ++i) {
     if (i > 0 && sparse->dimensions[i] <= sparse->dimensions[i - 1]) {
@@ -59,8 +58,7 @@ Status CheckLength(size_t given, size_t expected, std::string_view unit) {
 }
 
 Status CheckDense(const VectorField& field, const Vector& vector) {
-  const vectors::VectorSpec spec{field.dimensions, static_cast<vectors::Metric>(field.metric),
-                                 static_cast<vectors::Storage>(field.storage)};
+  const vectors::VectorSpec spec = SpecOf(field);
   if (field.metric == VectorMetric::kHamming) {
     const auto* bits = std::get_if<BitVector>(&vector);
     if (bits == nullptr) return WrongKind("a bit vector");
@@ -122,9 +120,10 @@ Status CheckId(std::string_view id) {
   if (!id.empty() && id.size() <= RecordDatabase::kIdBytesMax) {
     return InvalidArgument(Reason::kInvalidUtf8, "the id of a record is not UTF-8");
   }
-  return InvalidArgument(Reason::kLimitExceeded, "the id of a record has " + Number(id.size()) +
-                                                     " bytes; it must have 1 to " +
-                                                     Number(RecordDatabase::kIdBytesMax));
+  const Reason reason = id.empty() ? Reason::kInvalidArgument : Reason::kLimitExceeded;
+  return InvalidArgument(reason, "the id of a record has " + Number(id.size()) +
+                                     " bytes; it must have 1 to " +
+                                     Number(RecordDatabase::kIdBytesMax));
 }
 
 Status CheckIds(std::span<const std::string> ids) {
@@ -157,10 +156,11 @@ Status CheckRecords(const StoredSpec& stored, std::span<Record> records) {
 }
 
 Status CheckWriteOptions(const WriteOptions& options, size_t records) {
-  if (options.request_id.size() > kRequestIdBytesMax) {
+  if (options.request_id.size() > RecordDatabase::kRequestIdBytesMax) {
     return InvalidArgument(Reason::kLimitExceeded,
                            "the request id has " + Number(options.request_id.size()) +
-                               " bytes; at most " + Number(kRequestIdBytesMax) + " are possible");
+                               " bytes; at most " + Number(RecordDatabase::kRequestIdBytesMax) +
+                               " are possible");
   }
   if (options.if_versions.empty() || options.if_versions.size() == records) return OkStatus();
   return InvalidArgument(Reason::kInvalidArgument,
@@ -173,10 +173,18 @@ Status CheckChange(const StoredSpec& stored, PayloadChange* change) {
 }
 
 Result<Filter> BindRecordFilter(const StoredSpec& stored, const Filter& filter) {
-  RETURN_IF_ERROR(CheckShape(filter, {}));
+  const auto blamed = [](const Status& status) {
+    return status.reason() == Reason::kInvalidArgument
+               ? InvalidArgument(Reason::kFilterInvalid, status.message())
+               : status;
+  };
+  const Status shape = CheckShape(filter, {});
+  if (!shape.ok()) return blamed(shape);
   Filter texts = filter;
   IdsToTexts(&texts);
-  return BindFilter(stored.spec.schema, texts);
+  Result<Filter> bound = BindFilter(stored.spec.schema, texts);
+  if (!bound.ok()) return blamed(bound.status());
+  return bound;
 }
 
 }  // namespace ragstone::index::records

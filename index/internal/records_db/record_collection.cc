@@ -60,6 +60,47 @@ void RecordCollection::Drop() {
   last.swap(state_);
 }
 
+void RecordCollection::Unload() {
+  MutexLock commit(&commit_mutex_);
+  const StateRef state = State();
+  if (state == nullptr || indexes_ == nullptr) return;
+  CollectionState next = *state;
+  next.indexes = nullptr;
+  SetIndexes(nullptr);
+  Publish(std::move(next));
+}
+
+void RecordCollection::SetIndexes(std::shared_ptr<Indexes> indexes) {
+  if (indexes_ != nullptr) indexes_->given_up().store(true);
+  indexes_ = std::move(indexes);
+  NoteCharge();
+}
+
+void RecordCollection::NoteCharge() {
+  const uint64_t bytes = indexes_ == nullptr ? 0 : indexes_->charge().bytes();
+  charged_bytes_.store(indexes_ == nullptr ? 0 : std::max<uint64_t>(1, bytes));
+}
+
+SavedIndexes RecordCollection::saved() const {
+  MutexLock lock(&mutex_);
+  return saved_;
+}
+
+void RecordCollection::set_saved(const SavedIndexes& saved) {
+  MutexLock lock(&mutex_);
+  saved_ = saved;
+}
+
+void RecordCollection::AddChanges(uint64_t count) {
+  changes_.fetch_add(count);
+  changed_at_.store(std::chrono::steady_clock::now().time_since_epoch().count());
+}
+
+std::chrono::steady_clock::duration RecordCollection::SinceChange() const {
+  return std::chrono::steady_clock::now().time_since_epoch() -
+         std::chrono::steady_clock::duration(changed_at_.load());
+}
+
 Status RecordCollectionNotFound(std::string_view name) {
   return NotFound(Reason::kCollectionNotFound,
                   "there is no record collection " + Quoted(name) + "; create it first");

@@ -1,6 +1,8 @@
 // Opening, and the collections themselves.
 #include <algorithm>
+#include <set>
 
+#include "base/crash_point.h"
 #include "index/filter/names.h"
 #include "index/internal/coding.h"
 #include "index/internal/keys.h"
@@ -23,6 +25,8 @@ namespace {
 constexpr uint64_t kKeywordSegmentBlock = 64;
 constexpr uint64_t kKeywordCacheShare = 8;  // of the database's memory
 constexpr size_t kRunRows = 1024;
+// Collections of fewer records have no index files.
+constexpr size_t kFileRowsMin = 4096;
 
 Result<SequenceNumber> ReadHorizon(const Store& store, CollectionId id) {
   ASSIGN_OR_RETURN(const std::optional<std::string> bytes,
@@ -41,15 +45,27 @@ std::pair<std::string, std::string> TextKeys(CollectionId id, uint16_t number) {
 }  // namespace
 
 RecordDatabaseImpl::RecordDatabaseImpl(DatabaseImpl* database, const Clock* clock)
-    : database_(database) {
+    : database_(database), search_pool_(database->core().options().search_threads) {
   env_.core = &database->core();
   env_.clock = clock;
   env_.seal_rows = std::max<size_t>(1, env_.core->options().hnsw_vectors_min);
+  env_.file_rows_min = std::min(kFileRowsMin, env_.seal_rows);
+  budget_ = std::make_unique<MemoryBudget>(env_.core->options().record_memory_bytes);
+  env_.budget = budget_.get();
+  env_.loads = &loads_;
   worker_ = std::make_unique<RecordWorker>(&env_);
   env_.wake = [this](const CollectionRef& collection) { worker_->Wake(collection); };
 }
 
-RecordDatabaseImpl::~RecordDatabaseImpl() { worker_->Stop(); }
+RecordDatabaseImpl::~RecordDatabaseImpl() {
+  worker_->Stop();
+  std::vector<CollectionRef> collections;
+  {
+    MutexLock lock(&mutex_);
+    for (const auto& [name, collection] : by_name_) collections.push_back(collection);
+  }
+  worker_->SaveAll(collections);
+}
 
 Status RecordDatabaseImpl::Start() {
   Store* const store = &env_.store();
@@ -62,6 +78,12 @@ Status RecordDatabaseImpl::Start() {
   for (it->Seek(kSpecPrefix); it->ValidWithPrefix(kSpecPrefix); it->Next()) {
     RETURN_IF_ERROR(LoadCollection(it->value()));
   }
+  std::set<CollectionId> with_files;
+  {
+    MutexLock lock(&mutex_);
+    for (const auto& [name, collection] : by_name_) with_files.insert(collection->id());
+  }
+  IndexFolder::KeepFolders(env_.core->options().dir, with_files);
   for (it->Seek(kDropPrefix); it->ValidWithPrefix(kDropPrefix); it->Next()) {
     const std::string_view id = it->key().substr(kDropPrefix.size());
     if (id.size() != sizeof(CollectionId)) return Corrupt("note of a dropped record collection");
@@ -83,6 +105,10 @@ Status RecordDatabaseImpl::LoadCollection(std::string_view spec_bytes) {
   ASSIGN_OR_RETURN(std::shared_ptr<const TextIndexes> texts,
                    MakeTextIndexes(env_.keywords, *spec, nullptr));
   auto collection = std::make_shared<RecordCollection>(spec, stored, horizon, std::move(texts));
+  ASSIGN_OR_RETURN(const IndexManifest manifest, ReadManifest(env_, spec->id));
+  collection->set_saved(SavedOf(*spec, manifest));
+  // What a crash left there.
+  env_.FolderOf(spec->id).KeepOnly(manifest.Stamps());
   worker_->Wake(collection);
   MutexLock lock(&mutex_);
   by_name_[spec->spec.name] = std::move(collection);
@@ -105,26 +131,66 @@ Result<StateRef> RecordDatabaseImpl::CurrentState(std::string_view name) const {
 
 Result<StateRef> RecordDatabaseImpl::IndexedState(std::string_view name) const {
   ASSIGN_OR_RETURN(const CollectionRef collection, Find(name));
+  return LoadedState(collection, name);
+}
+
+Result<StateRef> RecordDatabaseImpl::LoadedState(const CollectionRef& collection,
+                                                 std::string_view name) const {
+  collection->Use(env_.budget->Tick());
   for (;;) {
     StateRef state = collection->State();
     if (state == nullptr) return RecordCollectionNotFound(name);
     if (state->indexes != nullptr) return state;
-    RETURN_IF_ERROR(EnsureLoaded(collection.get()));
-    env_.wake(collection);
+    MutexLock load(&collection->load_mutex());
+    state = collection->State();
+    if (state == nullptr || state->indexes != nullptr) continue;
+    RETURN_IF_ERROR(Load(collection, *state));
+    env_.budget->Trim(collection.get());
   }
 }
 
-Status RecordDatabaseImpl::EnsureLoaded(RecordCollection* collection) const {
+uint64_t RecordDatabaseImpl::LoadNeed(const RecordCollection& collection, const StoredSpec& spec,
+                                      uint64_t records) {
+  const SavedIndexes saved = collection.saved();
+  const uint64_t by_rows = records * RowMemory(spec);
+  return saved.bytes + by_rows - std::min(by_rows, saved.row_bytes);
+}
+
+Status RecordDatabaseImpl::CheckLoadable(const RecordCollection& collection,
+                                         uint64_t records) const {
+  const StateRef state = collection.State();
+  const uint64_t limit = env_.budget->limit();
+  if (state == nullptr || limit == 0) return OkStatus();
+  const uint64_t need = LoadNeed(collection, *state->spec, records);
+  if (need <= limit) return OkStatus();
+  return ResourceExhausted(
+      Reason::kMemoryLimit,
+      "the indexes of collection " + Quoted(state->spec->spec.name) + " would take about " +
+          std::to_string(need >> 20) + " MiB of memory; all record collections may take " +
+          std::to_string(limit >> 20) +
+          " MiB: raise record_memory_limit, or give its vectors a smaller storage");
+}
+
+Status RecordDatabaseImpl::Load(const CollectionRef& collection,
+                                const CollectionState& state) const {
+  ASSIGN_OR_RETURN(
+      std::shared_ptr<MemoryCharge> memory,
+      env_.budget->Reserve(LoadNeed(*collection, *state.spec, state.records), collection.get(),
+                           "loading the indexes of collection " + Quoted(state.spec->spec.name)));
   MutexLock commit(&collection->commit_mutex());
-  const StateRef state = collection->State();
-  if (state == nullptr || state->indexes != nullptr) return OkStatus();
-  uint64_t records = 0;
-  ASSIGN_OR_RETURN(collection->indexes,
-                   LoadIndexes(env_.store(), *state->spec, env_.seal_rows, &records));
-  CollectionState next = *state;
-  next.records = collection->stored.records = records;
-  next.indexes = collection->indexes->View();
+  const StateRef now = collection->State();
+  if (now == nullptr || now->indexes != nullptr) return OkStatus();
+  ASSIGN_OR_RETURN(LoadedIndexes loaded, LoadIndexes(env_, *now->spec, collection->stored));
+  loaded.indexes->SetCharge(memory);
+  CollectionState next = *now;
+  next.records = collection->stored.records = loaded.records;
+  next.indexes = loaded.indexes->View();
+  memory->Set(MemoryBytes(*next.indexes));
+  collection->SetIndexes(std::move(loaded.indexes));
+  collection->SetChanges(loaded.changes);
   collection->Publish(std::move(next));
+  env_.budget->Add(collection);
+  env_.wake(collection);
   return OkStatus();
 }
 
@@ -146,8 +212,8 @@ RecordCollectionInfo RecordDatabaseImpl::Describe(const CollectionState& state) 
   return info;
 }
 
-Result<RecordCollectionInfo> RecordDatabaseImpl::CreateCollection(
-    const RecordCollectionSpec& spec) {
+Result<RecordCollectionInfo> RecordDatabaseImpl::CreateCollection(const RecordCollectionSpec& spec,
+                                                                  Batch also) {
   RETURN_IF_ERROR(CheckSpec(spec));
   // Held over the write, with document collections: no name is given twice.
   MutexLock names(&database_->collections_mutex());
@@ -170,7 +236,9 @@ Result<RecordCollectionInfo> RecordDatabaseImpl::CreateCollection(
   batch.Put(Family::kMeta, SpecKey(stored_spec->id), EncodeStoredSpec(*stored_spec));
   batch.Put(Family::kMeta, StateKey(stored_spec->id), EncodeRecordState(stored));
   batch.Put(Family::kMeta, NameKey(spec.name), EncodeIdRow(id));
+  batch.Add(also);
   RETURN_IF_ERROR(env_.store().Write(&batch, /*sync=*/true));
+  CrashPoint("records.created");
   auto collection =
       std::make_shared<RecordCollection>(stored_spec, stored, stored.version, std::move(texts));
   const RecordCollectionInfo info = Describe(*collection->State());
@@ -217,6 +285,25 @@ Status RecordDatabaseImpl::RebuildTexts(const StoredSpec& before, const StoredSp
   return flush();
 }
 
+Result<SavedIndexes> RecordDatabaseImpl::KeepUsable(const StoredSpec& altered,
+                                                    StoreBatch* batch) const {
+  ASSIGN_OR_RETURN(IndexManifest manifest, ReadManifest(env_, altered.id));
+  // The state goes for good: rows that are removed from now on are not noted for it, even if the
+  // description becomes what it was.
+  manifest.state = StoredFile();
+  std::erase_if(manifest.parts, [&](const StoredPart& part) {
+    const VectorField* const field = altered.FindVector(part.vector);
+    return field == nullptr || VectorFingerprint(altered, *field) != part.fingerprint;
+  });
+  if (manifest.parts.empty()) {
+    batch->Delete(Family::kMeta, ManifestKey(altered.id));
+  } else {
+    batch->Put(Family::kMeta, ManifestKey(altered.id), EncodeManifest(manifest));
+  }
+  batch->DeleteRange(Family::kMeta, SweptKey(altered.id, 0), SweptKey(altered.id, UINT64_MAX));
+  return SavedOf(altered, manifest);
+}
+
 Result<RecordCollectionInfo> RecordDatabaseImpl::AlterCollection(const RecordCollectionSpec& spec) {
   ASSIGN_OR_RETURN(const CollectionRef collection, Find(spec.name));
   MutexLock commit(&collection->commit_mutex());
@@ -226,6 +313,7 @@ Result<RecordCollectionInfo> RecordDatabaseImpl::AlterCollection(const RecordCol
   ASSIGN_OR_RETURN(std::shared_ptr<const TextIndexes> texts,
                    MakeTextIndexes(env_.keywords, altered, state->texts.get()));
   RETURN_IF_ERROR(RebuildTexts(*state->spec, altered, *texts));
+  CrashPoint("records.alter-texts");
   StoreBatch batch(&env_.store());
   batch.Put(Family::kMeta, SpecKey(altered.id), EncodeStoredSpec(altered));
   for (const auto& [name, number] : state->spec->text_numbers) {
@@ -234,19 +322,29 @@ Result<RecordCollectionInfo> RecordDatabaseImpl::AlterCollection(const RecordCol
     const auto [begin, end] = TextKeys(altered.id, number);
     batch.DeleteRange(Family::kPosting, begin, end);
   }
+  const bool same_indexes = StateFingerprint(*state->spec) == StateFingerprint(altered);
+  SavedIndexes saved = collection->saved();
+  if (!same_indexes) {
+    ASSIGN_OR_RETURN(saved, KeepUsable(altered, &batch));
+  }
   RETURN_IF_ERROR(env_.store().Write(&batch, /*sync=*/true));
-  // Indexes are read anew, with the new fields.
+  CrashPoint("records.altered");
+  collection->set_saved(saved);
   CollectionState next = *state;
   next.spec = std::make_shared<const StoredSpec>(std::move(altered));
   next.texts = std::move(texts);
-  next.indexes = nullptr;
-  collection->indexes = nullptr;
+  if (!same_indexes) {
+    CrashPoint("records.altered");
+    // Indexes are read anew, with the new fields.
+    next.indexes = nullptr;
+    collection->SetIndexes(nullptr);
+  }
   const RecordCollectionInfo info = Describe(next);
   collection->Publish(std::move(next));
   return info;
 }
 
-Status RecordDatabaseImpl::DropCollection(std::string_view name) {
+Status RecordDatabaseImpl::DropCollection(std::string_view name, Batch also) {
   MutexLock names(&database_->collections_mutex());
   ASSIGN_OR_RETURN(const CollectionRef collection, Find(name));
   {
@@ -255,13 +353,17 @@ Status RecordDatabaseImpl::DropCollection(std::string_view name) {
     if (state == nullptr) return RecordCollectionNotFound(name);
     const CollectionId id = collection->id();
     StoreBatch batch(&env_.store());
-    for (const std::string& key : {SpecKey(id), StateKey(id), HorizonKey(id), NameKey(name)}) {
+    for (const std::string& key :
+         {SpecKey(id), StateKey(id), HorizonKey(id), NameKey(name), ManifestKey(id)}) {
       batch.Delete(Family::kMeta, key);
     }
+    batch.DeleteRange(Family::kMeta, SweptKey(id, 0), SweptKey(id, UINT64_MAX));
     batch.Put(Family::kMeta, DropKey(id), EncodeIdRow(kNoRow));
+    batch.Add(also);
     RETURN_IF_ERROR(env_.store().Write(&batch, /*sync=*/true));
+    CrashPoint("records.dropped");
     for (const auto& [number, text] : *state->texts) text->Drop();
-    collection->indexes = nullptr;
+    collection->SetIndexes(nullptr);
     collection->Drop();
   }
   {

@@ -7,9 +7,11 @@
 
 #include "index/internal/database_impl.h"
 #include "index/internal/records_db/group_write.h"
+#include "index/internal/records_db/index_checkpoint.h"
 #include "index/internal/records_db/record_collection.h"
 #include "index/internal/records_db/record_worker.h"
 #include "index/internal/records_db/records_env.h"
+#include "index/internal/records_db/search_pool.h"
 #include "index/record_database.h"
 
 namespace ragstone::index::records {
@@ -22,9 +24,12 @@ class RecordDatabaseImpl : public RecordDatabase {
   ~RecordDatabaseImpl() override;
   Status Start();
 
-  Result<RecordCollectionInfo> CreateCollection(const RecordCollectionSpec& spec) override;
+  using RecordDatabase::CreateCollection;
+  using RecordDatabase::DropCollection;
+  Result<RecordCollectionInfo> CreateCollection(const RecordCollectionSpec& spec,
+                                                Batch also) override;
   Result<RecordCollectionInfo> AlterCollection(const RecordCollectionSpec& spec) override;
-  Status DropCollection(std::string_view name) override;
+  Status DropCollection(std::string_view name, Batch also) override;
   Result<RecordCollectionInfo> GetCollection(std::string_view name) const override;
   Result<std::vector<RecordCollectionInfo>> ListCollections(std::string_view after,
                                                             size_t limit) const override;
@@ -54,8 +59,14 @@ class RecordDatabaseImpl : public RecordDatabase {
                                            const RecommendSearch& search,
                                            const CallContext& context) const override;
 
+  // Removes all superseded rows and the words of rows that are gone, and ends the history of all
+  // collections; see index/operations.h. Adds to `removed` how many rows. In operations/.
+  Status Purge(const CallContext& context, uint64_t* removed);
+
   // For tests.
   RecordWorker& worker() { return *worker_; }
+  const LoadCounts& loads() const { return loads_; }
+  MemoryBudget& budget() { return *budget_; }
   Result<std::shared_ptr<RecordCollection>> Find(std::string_view name) const;
 
  private:
@@ -65,22 +76,43 @@ class RecordDatabaseImpl : public RecordDatabase {
   RecordCollectionInfo Describe(const CollectionState& state) const;
   // NOT_FOUND if there is no such collection, or it was dropped.
   Result<StateRef> CurrentState(std::string_view name) const;
-  // The same with indexes, which are read if they were not yet.
+  // The same with indexes, which are read if they were not yet. RESOURCE_EXHAUSTED (MEMORY_LIMIT)
+  // if they do not fit.
   Result<StateRef> IndexedState(std::string_view name) const;
-  Status EnsureLoaded(RecordCollection* collection) const;
+  Result<StateRef> LoadedState(const CollectionRef& collection, std::string_view name) const;
+  // Under its load lock.
+  Status Load(const CollectionRef& collection, const CollectionState& state) const;
+  // Memory that the indexes would take with so many records; the status says whether they can be
+  // loaded at all.
+  static uint64_t LoadNeed(const RecordCollection& collection, const StoredSpec& spec,
+                           uint64_t records);
+  Status CheckLoadable(const RecordCollection& collection, uint64_t records) const;
+  // Leaves in the manifest the files that are of use for an altered description.
+  Result<SavedIndexes> KeepUsable(const StoredSpec& altered, StoreBatch* batch) const;
   // Gives texts whose numbers are new their indexes of what is stored.
   Status RebuildTexts(const StoredSpec& before, const StoredSpec& after, const TextIndexes& texts);
 
   Status CheckOp(const CollectionState& state, WriteOp* op) const;
   Result<WriteResult> Submit(std::string_view name, WriteOp* op);
   void WriteGroup(const CollectionRef& collection, const std::vector<WriteOp*>& group);
+  // A write by filter, in as many groups as it takes.
+  Status WriteMatches(const CollectionRef& collection, WriteOp* op);
+  // Memory for what the group adds, null if nothing is to be counted; writes for which there is
+  // none get a status.
+  std::shared_ptr<MemoryCharge> ReserveForWrite(const RecordCollection& collection,
+                                                const std::vector<WriteOp*>& group) const;
+  // Under the commit lock, after the write.
+  static void CountWritten(RecordCollection* collection, const MemoryCharge* memory);
 
   DatabaseImpl* const database_;
+  mutable LoadCounts loads_;
+  std::unique_ptr<MemoryBudget> budget_;
   RecordsEnv env_;
   std::unique_ptr<IdAllocator> keyword_segment_ids_;
   std::unique_ptr<keywords::ListCache> keyword_cache_;
   keywords::WorkSignal keyword_work_;
   std::unique_ptr<RecordWorker> worker_;
+  mutable SearchPool search_pool_;
   mutable Mutex mutex_;
   std::map<std::string, CollectionRef, std::less<>> by_name_ GUARDED_BY(mutex_);
 };

@@ -17,4 +17,8 @@ inline bool MatchesAll(const Filter& filter) {
 Result<fields::RowSet> MatchRows(const Store& store, const CollectionState& state,
                                  const Filter& filter, const CallContext& context);
 
+// Whether a page of at most `limit` matches, ordered by id, is made sooner by reading and sorting
+// all matches than by looking at the collection's ids in order, over all pages of the scroll.
+bool SortsMatches(uint64_t matches, uint64_t records, size_t limit);
+
 }  // namespace ragstone::index::records

@@ -23,6 +23,13 @@ std::string SpecKey(CollectionId collection) { return MetaKey(kSpecPrefix, colle
 std::string StateKey(CollectionId collection) { return MetaKey("record-state/", collection); }
 std::string HorizonKey(CollectionId collection) { return MetaKey("record-horizon/", collection); }
 std::string DropKey(CollectionId collection) { return MetaKey(kDropPrefix, collection); }
+std::string ManifestKey(CollectionId collection) { return MetaKey("record-indexes/", collection); }
+std::string SweptPrefix(CollectionId collection) { return MetaKey("record-swept/", collection); }
+std::string SweptKey(CollectionId collection, SequenceNumber version) {
+  std::string key = SweptPrefix(collection);
+  Encoder(&key).U64(version);
+  return key;
+}
 std::string NameKey(std::string_view name) { return "record-name/" + std::string(name); }
 
 std::string RowKey(CollectionId collection, RowId row) { return DocumentKey(collection, row); }

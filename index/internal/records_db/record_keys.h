@@ -22,6 +22,11 @@ std::string StateKey(CollectionId collection);
 std::string HorizonKey(CollectionId collection);
 std::string DropKey(CollectionId collection);
 std::string NameKey(std::string_view name);
+// Which index files count, and rows that were removed since those were written, by the version up
+// to which.
+std::string ManifestKey(CollectionId collection);
+std::string SweptPrefix(CollectionId collection);
+std::string SweptKey(CollectionId collection, SequenceNumber version);
 
 // Family::kRecord.
 std::string RowKey(CollectionId collection, RowId row);

@@ -1,7 +1,8 @@
 // The reads of RecordDatabase.
 #include <algorithm>
 #include <atomic>
-#include <thread>
+#include <cmath>
+#include <exception>
 
 #include "index/filter/names.h"
 #include "index/filter/payload_matcher.h"
@@ -13,10 +14,7 @@
 namespace ragstone::index::records {
 namespace {
 
-constexpr size_t kExamplesMax = 1000;
 constexpr size_t kCheckEvery = 256;
-// Up to this share of a collection, matches are sorted by id instead of looking at all ids.
-constexpr uint64_t kSortedShare = 8;
 
 RowParts PartsOf(const ReadOptions& options) { return {options.payload, options.vectors}; }
 
@@ -30,6 +28,29 @@ Status CheckHistory(const RecordCollection& collection, SequenceNumber as_of) {
                                 std::to_string(horizon) + ": set the collection's history_seconds");
 }
 
+// Of a collection that was there when the call began.
+Result<StateRef> StillThere(Result<StateRef> state, std::string_view name) {
+  const bool gone = !state.ok() && state.status().reason() == Reason::kCollectionNotFound;
+  return gone ? RecordCollectionDropped(name) : std::move(state);
+}
+
+// Records in order, until there are as many or they have as many bytes as a page may have.
+class Page {
+ public:
+  Page(size_t limit, const ReadOptions& options) : limit_(limit), bytes_max_(options.page_bytes) {}
+  void Add(Record record) {
+    bytes_ += RecordBytes(record);
+    records_.push_back(std::move(record));
+  }
+  bool full() const { return records_.size() >= limit_ || bytes_ > bytes_max_; }
+  std::vector<Record> Take() { return std::move(records_); }
+
+ private:
+  const size_t limit_, bytes_max_;
+  size_t bytes_ = 0;
+  std::vector<Record> records_;
+};
+
 // One page of a scroll as the current state shows it.
 class ScrollPage {
  public:
@@ -39,16 +60,19 @@ class ScrollPage {
   Result<std::vector<Record>> All(std::string_view after, size_t limit,
                                   const fields::RowSet* allowed, const CallContext& context) {
     RecordReader ids(store_, *state_.spec, state_.version);
-    std::vector<RowId> rows;
+    RecordReader reader(store_, *state_.spec, state_.version);
+    Page page(limit, options_);
     Status status;
     size_t seen = 0;
     RETURN_IF_ERROR(ids.VisitIds(after, [&](const std::string& /*id*/, RowId row) {
       if (++seen % kCheckEvery == 0) status = context.Check();
-      if (allowed == nullptr || allowed->Contains(row)) rows.push_back(row);
-      return status.ok() && rows.size() < limit;
+      if (status.ok() && (allowed == nullptr || allowed->Contains(row))) {
+        status = ReadInto(row, &reader, &page);
+      }
+      return status.ok() && !page.full();
     }));
     RETURN_IF_ERROR(status);
-    return Read(rows);
+    return page.Take();
   }
 
   Result<std::vector<Record>> Sorted(std::string_view after, size_t limit,
@@ -61,20 +85,18 @@ class ScrollPage {
       if (record.id > after) ids.emplace_back(std::move(record.id), row);
     }
     std::sort(ids.begin(), ids.end());
-    std::vector<RowId> rows;
-    for (size_t i = 0; i < std::min(limit, ids.size()); ++i) rows.push_back(ids[i].second);
-    return Read(rows);
+    Page page(limit, options_);
+    for (size_t i = 0; i < ids.size() && !page.full(); ++i) {
+      RETURN_IF_ERROR(ReadInto(ids[i].second, &reader, &page));
+    }
+    return page.Take();
   }
 
  private:
-  Result<std::vector<Record>> Read(const std::vector<RowId>& rows) {
-    RecordReader reader(store_, *state_.spec, state_.version);
-    std::vector<Record> records;
-    for (const RowId row : rows) {
-      ASSIGN_OR_RETURN(Record record, reader.ReadRow(row, PartsOf(options_)));
-      records.push_back(std::move(record));
-    }
-    return records;
+  Status ReadInto(RowId row, RecordReader* reader, Page* page) const {
+    ASSIGN_OR_RETURN(Record record, reader->ReadRow(row, PartsOf(options_)));
+    page->Add(std::move(record));
+    return OkStatus();
   }
 
   const Store& store_;
@@ -83,11 +105,10 @@ class ScrollPage {
 };
 
 // The same as of an earlier version, for which there are no indexes.
-Result<std::vector<Record>> ScrollHistory(RecordReader* reader, const Filter& filter,
+Result<std::vector<Record>> ScrollHistory(RecordReader* reader, const PayloadMatcher& matcher,
                                           std::pair<std::string_view, size_t> page,
                                           const ReadOptions& options, const CallContext& context) {
-  ASSIGN_OR_RETURN(const PayloadMatcher matcher, PayloadMatcher::Create(filter));
-  std::vector<Record> records;
+  Page found(page.second, options);
   Status status;
   size_t seen = 0;
   const auto visit = [&](const std::string& id, RowId row) {
@@ -101,24 +122,98 @@ Result<std::vector<Record>> ScrollHistory(RecordReader* reader, const Filter& fi
     const PointId point = id;
     if (!matcher.Matches(record->payload, &point)) return true;
     if (!options.payload) record->payload.clear();
-    records.push_back(std::move(*record));
-    return records.size() < page.second;
+    found.Add(std::move(*record));
+    return !found.full();
   };
   RETURN_IF_ERROR(reader->VisitIds(page.first, visit));
   RETURN_IF_ERROR(status);
-  return records;
+  return found.Take();
 }
 
-// Adds `weight` times the mean of vectors.
-Status AddMean(const std::vector<Vector>& vectors, double weight, std::vector<double>* sum) {
+// Adds `weight` times the mean of vectors, under cosine of their directions.
+void AddMean(const std::vector<Vector>& vectors, VectorMetric metric, double weight,
+             std::vector<double>* sum) {
   for (const Vector& vector : vectors) {
     const auto& dense = std::get<DenseVector>(vector);
+    double squares = 0;
+    for (const float value : dense) squares += double{value} * double{value};
+    const double length = metric == VectorMetric::kCosine ? std::sqrt(squares) : 1;
     sum->resize(dense.size());
     for (size_t i = 0; i < dense.size(); ++i) {
-      (*sum)[i] += weight * double{dense[i]} / static_cast<double>(vectors.size());
+      (*sum)[i] += weight * double{dense[i]} / length / static_cast<double>(vectors.size());
     }
   }
+}
+
+// The vectors of records that are examples, and their rows.
+class Examples {
+ public:
+  Examples(const SearchCall& call, const CollectionState& state, const VectorField& field)
+      : call_(call), state_(state), field_(field) {}
+
+  Result<std::vector<Vector>> Read(const std::vector<std::string>& ids) {
+    RecordReader reader(call_.store, *state_.spec, state_.version);
+    std::vector<Vector> vectors;
+    for (const std::string& id : ids) {
+      RETURN_IF_ERROR(call_.context.Check());
+      RETURN_IF_ERROR(CheckId(id));
+      ASSIGN_OR_RETURN(const RecordReader::IdRow found, reader.FindRow(id));
+      Record record;
+      if (found.row != kNoRow) {
+        ASSIGN_OR_RETURN(record, reader.ReadRow(found.row, {false, true}));
+      }
+      const auto vector = record.vectors.find(field_.name);
+      if (vector == record.vectors.end()) {
+        return InvalidArgument(Reason::kInvalidArgument,
+                               "the example " + Quoted(id) + " is no record with the vector " +
+                                   Quoted(field_.name) + "; name records that have it");
+      }
+      RETURN_IF_ERROR(CheckVector(*state_.spec, field_.name, vector->second)
+                          .WithContext("the example " + Quoted(id)));
+      rows_.push_back(found.row);
+      vectors.push_back(std::move(vector->second));
+    }
+    return vectors;
+  }
+  // Ascending, each once.
+  std::vector<RowId> TakeRows() {
+    std::sort(rows_.begin(), rows_.end());
+    rows_.erase(std::unique(rows_.begin(), rows_.end()), rows_.end());
+    return std::move(rows_);
+  }
+
+ private:
+  const SearchCall& call_;
+  const CollectionState& state_;
+  const VectorField& field_;
+  std::vector<RowId> rows_;
+};
+
+Status CheckRecommend(const RecommendSearch& search, const VectorField* field) {
+  if (search.search.vector.has_value() || !search.search.text.empty() || search.positive.empty() ||
+      search.positive.size() + search.negative.size() > RecordDatabase::kExamplesMax) {
+    return InvalidArgument(Reason::kInvalidArgument,
+                           "a recommendation takes 1 to " +
+                               std::to_string(RecordDatabase::kExamplesMax) +
+                               " examples, one of them positive, and neither a vector nor a text");
+  }
+  if (field == nullptr || field->metric == VectorMetric::kHamming) {
+    return InvalidArgument(Reason::kInvalidArgument,
+                           "the collection has no vector of floats named " +
+                               Quoted(search.search.vector_name) + ", which recommending needs");
+  }
   return OkStatus();
+}
+
+// A search on a thread whose owner waits for its outcome only.
+Status RunCaught(const SearchCall& call, const StateRef& state, const RecordSearch& search,
+                 std::vector<RecordHit>* hits) {
+  try {
+    ASSIGN_OR_RETURN(*hits, SearchRun(call, state, search).Run());
+    return OkStatus();
+  } catch (const std::exception& error) {
+    return Internal(std::string("the search failed: ") + error.what());
+  }
 }
 
 }  // namespace
@@ -140,11 +235,14 @@ Result<std::vector<Record>> RecordDatabaseImpl::Get(std::string_view name,
     reader.HoldRows();
     RETURN_IF_ERROR(CheckHistory(*collection, options.as_of));
   }
+  ReadBudget budget;
   std::vector<Record> records;
   for (const std::string& id : ids) {
     RETURN_IF_ERROR(CheckId(id));
     ASSIGN_OR_RETURN(std::optional<Record> record, reader.Read(id, PartsOf(options)));
-    if (record.has_value()) records.push_back(std::move(*record));
+    if (!record.has_value()) continue;
+    RETURN_IF_ERROR(budget.Take(RecordBytes(*record)));
+    records.push_back(std::move(*record));
   }
   return records;
 }
@@ -167,16 +265,18 @@ Result<std::vector<Record>> RecordDatabaseImpl::Scroll(std::string_view name, co
     RecordReader reader(env_.store(), *state->spec, options.as_of);
     reader.HoldRows();
     RETURN_IF_ERROR(CheckHistory(*collection, options.as_of));
-    return ScrollHistory(&reader, bound, {after, limit}, options, context);
+    ASSIGN_OR_RETURN(const PayloadMatcher matcher,
+                     PayloadMatcher::Create(bound, state->spec->spec.language));
+    return ScrollHistory(&reader, matcher, {after, limit}, options, context);
   }
   if (MatchesAll(bound)) {
     return ScrollPage(env_.store(), *state, options).All(after, limit, nullptr, context);
   }
-  ASSIGN_OR_RETURN(state, IndexedState(name));
+  ASSIGN_OR_RETURN(state, StillThere(IndexedState(name), name));
   ASSIGN_OR_RETURN(bound, BindRecordFilter(*state->spec, filter));
   ASSIGN_OR_RETURN(const fields::RowSet rows, MatchRows(env_.store(), *state, bound, context));
   ScrollPage page(env_.store(), *state, options);
-  if (rows.Count() <= state->records / kSortedShare) {
+  if (SortsMatches(rows.Count(), state->records, limit)) {
     return page.Sorted(after, limit, rows, context);
   }
   return page.All(after, limit, &rows, context);
@@ -187,7 +287,7 @@ Result<uint64_t> RecordDatabaseImpl::Count(std::string_view name, const Filter& 
   ASSIGN_OR_RETURN(StateRef state, CurrentState(name));
   ASSIGN_OR_RETURN(Filter bound, BindRecordFilter(*state->spec, filter));
   if (MatchesAll(bound)) return state->records;
-  ASSIGN_OR_RETURN(state, IndexedState(name));
+  ASSIGN_OR_RETURN(state, StillThere(IndexedState(name), name));
   ASSIGN_OR_RETURN(bound, BindRecordFilter(*state->spec, filter));
   ASSIGN_OR_RETURN(const fields::RowSet rows, MatchRows(env_.store(), *state, bound, context));
   return rows.Count();
@@ -198,9 +298,10 @@ Result<std::vector<RecordHit>> RecordDatabaseImpl::Search(std::string_view name,
                                                           const CallContext& context) const {
   ASSIGN_OR_RETURN(StateRef state, CurrentState(name));
   RETURN_IF_ERROR(CheckSearch(*state->spec, search));
-  ASSIGN_OR_RETURN(state, IndexedState(name));
+  ASSIGN_OR_RETURN(state, StillThere(IndexedState(name), name));
   RETURN_IF_ERROR(CheckSearch(*state->spec, search));
-  return SearchRun(env_.store(), state, search, {}, context).Run();
+  ReadBudget budget;
+  return SearchRun({env_.store(), context, &budget}, state, search).Run();
 }
 
 Result<std::vector<std::vector<RecordHit>>> RecordDatabaseImpl::SearchBatch(
@@ -211,25 +312,18 @@ Result<std::vector<std::vector<RecordHit>>> RecordDatabaseImpl::SearchBatch(
     RETURN_IF_ERROR(
         CheckSearch(*state->spec, searches[i]).WithContext("search " + std::to_string(i)));
   }
+  ReadBudget budget;
   std::vector<std::vector<RecordHit>> hits(searches.size());
   std::vector<Status> statuses(searches.size());
-  std::atomic<size_t> next{0};
-  const auto work = [&] {
-    for (size_t i = next++; i < searches.size(); i = next++) {
-      Result<std::vector<RecordHit>> found =
-          SearchRun(env_.store(), state, searches[i], {}, context).Run();
-      statuses[i] = found.status();
-      if (found.ok()) hits[i] = std::move(*found);
-    }
-  };
-  const uint32_t asked = env_.core->options().search_threads;
-  const size_t threads = std::min<size_t>(
-      searches.size(), asked > 0 ? asked : std::max(1u, std::thread::hardware_concurrency()));
-  std::vector<std::thread> others;
-  for (size_t i = 1; i < threads; ++i) others.emplace_back(work);
-  work();
-  for (std::thread& other : others) other.join();
-  for (const Status& status : statuses) RETURN_IF_ERROR(status);
+  std::atomic<bool> failed{false};
+  search_pool_.Run(searches.size(), [&](size_t i) {
+    if (failed) return;
+    statuses[i] = RunCaught({env_.store(), context, &budget}, state, searches[i], &hits[i]);
+    if (!statuses[i].ok()) failed = true;
+  });
+  for (size_t i = 0; i < searches.size(); ++i) {
+    RETURN_IF_ERROR(statuses[i].WithContext("search " + std::to_string(i)));
+  }
   return hits;
 }
 
@@ -238,51 +332,23 @@ Result<std::vector<RecordHit>> RecordDatabaseImpl::Recommend(std::string_view na
                                                              const CallContext& context) const {
   ASSIGN_OR_RETURN(const StateRef state, IndexedState(name));
   const VectorField* const field = state->spec->FindVector(search.search.vector_name);
-  if (search.search.vector.has_value() || !search.search.text.empty() || search.positive.empty() ||
-      search.positive.size() + search.negative.size() > kExamplesMax) {
-    return InvalidArgument(Reason::kInvalidArgument,
-                           "a recommendation takes 1 to 1000 examples, one of them positive, and "
-                           "neither a vector nor a text");
-  }
-  if (field == nullptr || field->metric == VectorMetric::kHamming) {
-    return InvalidArgument(Reason::kInvalidArgument,
-                           "the collection has no vector of floats named " +
-                               Quoted(search.search.vector_name) + ", which recommending needs");
-  }
-  RecordReader reader(env_.store(), *state->spec, state->version);
-  std::vector<RowId> rows;
-  const auto examples = [&](const std::vector<std::string>& ids) -> Result<std::vector<Vector>> {
-    std::vector<Vector> vectors;
-    for (const std::string& id : ids) {
-      RETURN_IF_ERROR(CheckId(id));
-      ASSIGN_OR_RETURN(const RecordReader::IdRow found, reader.FindRow(id));
-      Record record;
-      if (found.row != kNoRow) {
-        ASSIGN_OR_RETURN(record, reader.ReadRow(found.row, {false, true}));
-      }
-      const auto vector = record.vectors.find(field->name);
-      if (vector == record.vectors.end()) {
-        return InvalidArgument(Reason::kInvalidArgument,
-                               "the example " + Quoted(id) + " is no record with the vector " +
-                                   Quoted(field->name) + "; name records that have it");
-      }
-      RETURN_IF_ERROR(CheckVector(*state->spec, field->name, vector->second));
-      rows.push_back(found.row);
-      vectors.push_back(std::move(vector->second));
-    }
-    return vectors;
-  };
-  ASSIGN_OR_RETURN(const std::vector<Vector> positive, examples(search.positive));
-  ASSIGN_OR_RETURN(const std::vector<Vector> negative, examples(search.negative));
+  RETURN_IF_ERROR(CheckRecommend(search, field));
+  ReadBudget budget;
+  const SearchCall call{env_.store(), context, &budget};
+  Examples examples(call, *state, *field);
+  ASSIGN_OR_RETURN(const std::vector<Vector> positive, examples.Read(search.positive));
+  ASSIGN_OR_RETURN(const std::vector<Vector> negative, examples.Read(search.negative));
   std::vector<double> sum;
-  RETURN_IF_ERROR(AddMean(positive, negative.empty() ? 1 : 2, &sum));
-  RETURN_IF_ERROR(AddMean(negative, -1, &sum));
+  AddMean(positive, field->metric, negative.empty() ? 1 : 2, &sum);
+  AddMean(negative, field->metric, -1, &sum);
   RecordSearch by_vector = search.search;
   by_vector.vector = DenseVector(sum.begin(), sum.end());
+  RETURN_IF_ERROR(CheckVector(*state->spec, field->name, *by_vector.vector)
+                      .WithContext("the mean of the examples, which point different ways"));
   RETURN_IF_ERROR(CheckSearch(*state->spec, by_vector));
-  std::sort(rows.begin(), rows.end());
-  rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
-  return SearchRun(env_.store(), state, by_vector, std::move(rows), context).Run();
+  SearchRun run(call, state, by_vector);
+  run.Exclude(examples.TakeRows());
+  return run.Run();
 }
 
 }  // namespace ragstone::index::records

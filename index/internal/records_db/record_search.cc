@@ -6,7 +6,6 @@
 #include <map>
 
 #include "index/filter/names.h"
-#include "index/internal/fusion.h"
 #include "index/internal/records_db/record_checks.h"
 #include "index/internal/records_db/record_filter.h"
 #include "index/internal/records_db/record_reader.h"
@@ -15,7 +14,7 @@
 namespace ragstone::index::records {
 namespace {
 
-constexpr size_t kGroupSizeMax = 100;
+constexpr size_t kCheckEvery = 256;
 
 Status Limit(std::string_view what, size_t given, size_t max) {
   return InvalidArgument(Reason::kLimitExceeded, std::string(what) + " is " +
@@ -42,8 +41,8 @@ Status CheckTexts(const StoredSpec& spec, const RecordSearch& search) {
 
 Status CheckGroups(const StoredSpec& spec, const RecordSearch& search) {
   if (search.group_by.empty()) return OkStatus();
-  if (search.group_size < 1 || search.group_size > kGroupSizeMax) {
-    return Limit("group_size", search.group_size, kGroupSizeMax);
+  if (search.group_size < 1 || search.group_size > RecordDatabase::kGroupSizeMax) {
+    return Limit("group_size", search.group_size, RecordDatabase::kGroupSizeMax);
   }
   const FieldSpec* field = spec.spec.schema.Find(search.group_by);
   if (field == nullptr) {
@@ -74,26 +73,26 @@ double DotOf(const SparseVector& a, const SparseVector& b) {
   return sum;
 }
 
-// As in vectors::Hit.
-double OrderOf(VectorMetric metric, const Vector& a, const Vector& b) {
-  if (const auto* bits = std::get_if<BitVector>(&a)) {
-    const auto& other = std::get<BitVector>(b);
-    double differing = 0;
-    for (size_t i = 0; i < bits->size(); ++i) {
-      differing += std::popcount(static_cast<uint8_t>((*bits)[i] ^ other[i]));
-    }
-    return differing;
+// 1 for equal vectors, down to -1.
+double LikenessOf(const BitVector& a, const BitVector& b, uint32_t dimensions) {
+  double differing = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    differing += std::popcount(static_cast<uint8_t>(a[i] ^ b[i]));
   }
-  const auto& x = std::get<DenseVector>(a);
-  const auto& y = std::get<DenseVector>(b);
+  return 1 - 2 * differing / dimensions;
+}
+
+// Under L2 what the squared distance is less than the squares of both lengths, in units of these:
+// for vectors of one length their cosine, and as far from the scale as that.
+double LikenessOf(VectorMetric metric, const DenseVector& x, const DenseVector& y) {
   double dot = 0, xx = 0, yy = 0;
   for (size_t i = 0; i < x.size(); ++i) {
     dot += double{x[i]} * double{y[i]};
     xx += double{x[i]} * double{x[i]};
     yy += double{y[i]} * double{y[i]};
   }
-  if (metric == VectorMetric::kL2) return xx + yy - 2 * dot;
-  return metric == VectorMetric::kCosine ? -dot / std::sqrt(xx * yy) : -dot;
+  if (metric == VectorMetric::kL2) return xx + yy > 0 ? 2 * dot / (xx + yy) : 1;
+  return metric == VectorMetric::kCosine ? dot / std::sqrt(xx * yy) : dot;
 }
 
 }  // namespace
@@ -113,18 +112,18 @@ Status CheckSearch(const StoredSpec& spec, const RecordSearch& search) {
   if (search.vector.has_value()) {
     RETURN_IF_ERROR(CheckVector(spec, search.vector_name, *search.vector));
   }
+  RETURN_IF_ERROR(BindRecordFilter(spec, search.filter).status());
   RETURN_IF_ERROR(CheckTexts(spec, search));
   return CheckGroups(spec, search);
 }
 
-SearchRun::SearchRun(const Store& store, StateRef state, const RecordSearch& search,
-                     std::vector<RowId> excluded, const CallContext& context)
-    : store_(store),
+SearchRun::SearchRun(const SearchCall& call, StateRef state, const RecordSearch& search)
+    : store_(call.store),
       state_(std::move(state)),
       spec_(*state_->spec),
       search_(search),
-      excluded_(std::move(excluded)),
-      context_(context) {
+      context_(call.context),
+      budget_(call.budget) {
   if (!search.vector.has_value()) return;
   dense_ = spec_.FindVector(search.vector_name);
   sparse_ = spec_.FindSparse(search.vector_name);
@@ -154,18 +153,21 @@ Result<std::vector<RecordHit>> SearchRun::Plain() {
                    Find(search_.top_k, restricted_ ? &allowed_ : nullptr));
   std::vector<RecordHit> hits;
   for (const Candidate& candidate : found) {
-    ASSIGN_OR_RETURN(RecordHit hit, MakeHit(candidate));
+    ASSIGN_OR_RETURN(RecordHit hit, MakeHit(candidate, ""));
     hits.push_back(std::move(hit));
+    if (hits.size() % kCheckEvery == 0) RETURN_IF_ERROR(context_.Check());
   }
   return hits;
 }
 
-Result<RecordHit> SearchRun::MakeHit(const Candidate& candidate) {
+Result<RecordHit> SearchRun::MakeHit(const Candidate& candidate, const std::string& group) {
   RecordReader reader(store_, spec_, state_->version);
   RecordHit hit;
   ASSIGN_OR_RETURN(hit.record,
                    reader.ReadRow(candidate.row, {search_.read.payload, search_.read.vectors}));
   hit.score = by_distance() ? candidate.order : -candidate.order;
+  hit.group = group;
+  RETURN_IF_ERROR(budget_->Take(RecordBytes(hit.record) + group.size()));
   return hit;
 }
 
@@ -243,11 +245,13 @@ Result<std::vector<SearchRun::Candidate>> SearchRun::FindByText(size_t k,
   return found;
 }
 
-double SearchRun::LikenessOf(double order) const {
-  if (sparse_ != nullptr) return -order;
-  if (dense_->metric == VectorMetric::kL2) return 1 / (1 + order);
-  if (dense_->metric == VectorMetric::kHamming) return 1 - 2 * order / dense_->dimensions;
-  return -order;
+Result<double> SearchRun::Likeness(const Candidate& candidate) {
+  if (dense_ == nullptr || dense_->metric == VectorMetric::kInnerProduct ||
+      dense_->metric == VectorMetric::kCosine) {
+    return -candidate.order;
+  }
+  if (dense_->metric == VectorMetric::kHamming) return 1 - 2 * candidate.order / dense_->dimensions;
+  return Likeness(candidate.row);  // a distance alone does not tell on what scale it is
 }
 
 Result<double> SearchRun::Likeness(RowId row) {
@@ -257,10 +261,13 @@ Result<double> SearchRun::Likeness(RowId row) {
   ASSIGN_OR_RETURN(const std::optional<Vector> vector,
                    DecodeRowVector(spec_, row, *bytes, search_.vector_name));
   if (!vector.has_value() || !CheckVector(spec_, search_.vector_name, *vector).ok()) return 0.0;
-  if (sparse_ != nullptr) {
-    return DotOf(std::get<SparseVector>(*search_.vector), std::get<SparseVector>(*vector));
+  const Vector& asked = *search_.vector;
+  if (sparse_ != nullptr)
+    return DotOf(std::get<SparseVector>(asked), std::get<SparseVector>(*vector));
+  if (dense_->metric == VectorMetric::kHamming) {
+    return LikenessOf(std::get<BitVector>(asked), std::get<BitVector>(*vector), dense_->dimensions);
   }
-  return LikenessOf(OrderOf(dense_->metric, *search_.vector, *vector));
+  return LikenessOf(dense_->metric, std::get<DenseVector>(asked), std::get<DenseVector>(*vector));
 }
 
 Result<std::vector<SearchRun::Candidate>> SearchRun::FindByBoth(size_t k,
@@ -274,8 +281,10 @@ Result<std::vector<SearchRun::Candidate>> SearchRun::FindByBoth(size_t k,
   std::map<RowId, size_t> places;
   for (const Candidate& candidate : near) {
     places[candidate.row] = hits.size();
-    hits.push_back({candidate.row, 0, 0, LikenessOf(candidate.order), 0});
+    ASSIGN_OR_RETURN(const double likeness, Likeness(candidate));
+    hits.push_back({candidate.row, 0, 0, likeness, 0});
     query.wanted.push_back(candidate.row);
+    if (hits.size() % kCheckEvery == 0) RETURN_IF_ERROR(context_.Check());
   }
   std::sort(query.wanted.begin(), query.wanted.end());
   ASSIGN_OR_RETURN(const std::vector<ScoredRow> texts, SearchTexts(state_, query, context_));
@@ -287,8 +296,12 @@ Result<std::vector<SearchRun::Candidate>> SearchRun::FindByBoth(size_t k,
     }
     ASSIGN_OR_RETURN(const double likeness, Likeness(row.row));
     hits.push_back({row.row, 0, 0, likeness, row.score});
+    if (hits.size() % kCheckEvery == 0) RETURN_IF_ERROR(context_.Check());
   }
-  FuseScores(&hits);
+  FusionOptions options;
+  options.bounded = sparse_ == nullptr && dense_->metric != VectorMetric::kInnerProduct;
+  if (!weights_.has_value()) weights_ = WeighHalves(hits, options);
+  FuseScores(*weights_, options, &hits);
   SortHits(k, &hits);
   std::vector<Candidate> found;
   for (const SearchHit& hit : hits) found.push_back({hit.chunk, -hit.score});

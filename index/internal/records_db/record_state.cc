@@ -21,7 +21,8 @@ std::vector<std::string_view> TextsOf(const Record& record, std::string_view fie
   return texts;
 }
 
-Indexes::Indexes(const StoredSpec& spec, size_t seal_rows) : fields_(spec.spec.schema) {
+Indexes::Indexes(const StoredSpec& spec, size_t seal_rows)
+    : fields_(std::make_unique<fields::FieldIndex>(spec.spec.schema)) {
   for (const VectorField& field : spec.spec.vectors) vectors_.emplace_back(field, seal_rows);
   for (const SparseField& field : spec.spec.sparse) {
     sparse_[field.name] = std::make_shared<SparseIndex>();
@@ -65,14 +66,21 @@ void Indexes::Publish(const std::vector<Row>& added, const std::vector<GoneRowId
     }
   }
   for (VectorSet& vectors : vectors_) vectors.Publish();
-  fields_.Apply(removed, rows);
+  fields_->Apply(removed, rows);
+}
+
+Status Indexes::AddVectors(const std::vector<Row>& rows) {
+  RETURN_IF_ERROR(Stage(rows));
+  for (VectorSet& vectors : vectors_) vectors.Publish();
+  return OkStatus();
 }
 
 std::shared_ptr<const IndexView> Indexes::View() const {
   auto view = std::make_shared<IndexView>();
-  view->fields = fields_.Snapshot();
+  view->fields = fields_->Snapshot();
   for (const VectorSet& vectors : vectors_) view->vectors[vectors.field().name] = vectors.View();
   for (const auto& [name, index] : sparse_) view->sparse[name] = index;
+  view->charge = charge_;
   return view;
 }
 

@@ -8,6 +8,7 @@
 
 #include "index/internal/fields/field_index.h"
 #include "index/internal/keywords/keyword_index.h"
+#include "index/internal/records_db/memory_budget.h"
 #include "index/internal/records_db/record_coding.h"
 #include "index/internal/records_db/sparse_index.h"
 #include "index/internal/records_db/vector_set.h"
@@ -22,6 +23,7 @@ struct IndexView {
   std::shared_ptr<const fields::FieldSnapshot> fields;  // its rows are the live ones
   std::map<std::string, VectorView, std::less<>> vectors;
   std::map<std::string, std::shared_ptr<const SparseIndex>, std::less<>> sparse;
+  std::shared_ptr<MemoryCharge> charge;  // counts for them
 };
 
 // One state of a collection: what a write left. Immutable; while somebody holds it, no row that it
@@ -43,6 +45,10 @@ class Indexes {
  public:
   Indexes(const StoredSpec& spec, size_t seal_rows);
 
+  // --- while they are loaded
+  void SetFields(std::unique_ptr<fields::FieldIndex> fields) { fields_ = std::move(fields); }
+  void SetCharge(std::shared_ptr<MemoryCharge> charge) { charge_ = std::move(charge); }
+
   struct Row {
     RowId row = kNoRow;
     const Record* record = nullptr;
@@ -57,12 +63,23 @@ class Indexes {
   // Shows what was staged and takes other rows away, as one step.
   void Publish(const std::vector<Row>& added, const std::vector<GoneRowId>& gone);
 
+  // Vectors alone, of rows whose fields are there.
+  Status AddVectors(const std::vector<Row>& rows);
+
   std::shared_ptr<const IndexView> View() const;
-  fields::FieldIndex& fields() { return fields_; }
+  fields::FieldIndex& fields() { return *fields_; }
   std::vector<VectorSet>& vectors() { return vectors_; }
+  const std::map<std::string, std::shared_ptr<SparseIndex>, std::less<>>& sparse() {
+    return sparse_;
+  }
+  MemoryCharge& charge() { return *charge_; }
+  // Raised once nobody wants them any more, so that nothing is built for them.
+  std::atomic<bool>& given_up() { return given_up_; }
 
  private:
-  fields::FieldIndex fields_;
+  std::unique_ptr<fields::FieldIndex> fields_;
+  std::shared_ptr<MemoryCharge> charge_;
+  std::atomic<bool> given_up_{false};
   std::vector<VectorSet> vectors_;
   std::map<std::string, std::shared_ptr<SparseIndex>, std::less<>> sparse_;
 };

@@ -1,19 +1,30 @@
 #include "index/internal/records_db/record_worker.h"
 
-#include <chrono>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
-#include "index/internal/keys.h"
+#include <algorithm>
+
+#include "base/crash_point.h"
+#include "index/internal/records_db/index_checkpoint.h"
 #include "index/internal/records_db/record_reader.h"
 #include "index/internal/records_db/request_book.h"
+#include "index/internal/records_db/row_sweep.h"
 #include "index/internal/records_db/text_search.h"
 
 namespace ragstone::index::records {
 namespace {
 
-constexpr size_t kBatchBytes = 1 << 20;
+using std::chrono::milliseconds;
+using SteadyClock = std::chrono::steady_clock;
+
 constexpr size_t kRequestsSweptAtOnce = 10'000;
-constexpr auto kWaitForReaders = std::chrono::milliseconds(100);
-constexpr int64_t kNsPerSecond = 1'000'000'000;
+constexpr milliseconds kWaitForReaders{100};
+constexpr milliseconds kAfterError{1000};
+constexpr std::chrono::seconds kSaveAllMax{5};
+// Searches and writes go first wherever they want the processor too.
+constexpr int kNice = 10;
 
 }  // namespace
 
@@ -25,6 +36,7 @@ void RecordWorker::Stop() {
   stop_.store(true);
   {
     MutexLock lock(&mutex_);
+    if (sealing_ != nullptr) sealing_->given_up().store(true);
     wake_.NotifyAll();
   }
   if (thread_.joinable()) thread_.join();
@@ -32,12 +44,14 @@ void RecordWorker::Stop() {
 
 void RecordWorker::Wake(const std::shared_ptr<RecordCollection>& collection) {
   MutexLock lock(&mutex_);
-  if (woken_.insert(collection).second) wake_.NotifyAll();
+  woken_[collection] = Time();
+  wake_.NotifyAll();
 }
 
 void RecordWorker::WakeDropped(CollectionId id, std::shared_ptr<RecordCollection> collection) {
   MutexLock lock(&mutex_);
   dropped_[id] = std::move(collection);
+  dropped_due_ = Time();
   wake_.NotifyAll();
 }
 
@@ -53,105 +67,98 @@ void RecordWorker::Note(const Status& status) {
   last_error_ = status.ToString();
 }
 
+RecordWorker::Time RecordWorker::TakeDue(Collections* collections, Dropped* dropped) {
+  const Time now = SteadyClock::now();
+  Time next = Time::max();
+  for (auto it = woken_.begin(); it != woken_.end();) {
+    if (it->second <= now) {
+      collections->insert(*it);
+      it = woken_.erase(it);
+      continue;
+    }
+    next = std::min(next, it->second);
+    ++it;
+  }
+  if (!dropped_.empty() && dropped_due_ <= now) {
+    dropped->swap(dropped_);
+    removing_ = true;
+  } else if (!dropped_.empty()) {
+    next = std::min(next, dropped_due_);
+  }
+  return next;
+}
+
 void RecordWorker::Loop() {
+  // Without it the work is done all the same.
+  (void)setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kNice);
   while (!stop_.load()) {
     Collections collections;
     Dropped dropped;
     {
       MutexLock lock(&mutex_);
-      while (!stop_.load() && woken_.empty() && dropped_.empty()) wake_.Wait(&mutex_);
-      collections.swap(woken_);
-      dropped.swap(dropped_);
+      const Time next = TakeDue(&collections, &dropped);
+      if (collections.empty() && dropped.empty()) {
+        if (stop_.load()) break;
+        if (next == Time::max()) {
+          wake_.Wait(&mutex_);
+        } else {
+          wake_.WaitUntil(&mutex_, next);
+        }
+        continue;
+      }
     }
     RunOnce(&collections, &dropped);
-    if (collections.empty() && dropped.empty()) continue;
-    // What must wait for a reader, for time or for room on the disk is tried again.
     MutexLock lock(&mutex_);
-    woken_.insert(collections.begin(), collections.end());
-    dropped_.insert(dropped.begin(), dropped.end());
-    const auto until = std::chrono::steady_clock::now() + kWaitForReaders;
-    while (!stop_.load() && std::chrono::steady_clock::now() < until) {
-      wake_.WaitUntil(&mutex_, until);
-    }
+    // Woken again meanwhile counts.
+    woken_.merge(collections);
+    dropped_.merge(dropped);
+    removing_ = false;
+    dropped_due_ = SteadyClock::now() + kWaitForReaders;
   }
 }
 
-// Leaves in both what must be tried again.
 void RecordWorker::RunOnce(Collections* collections, Dropped* dropped) {
   for (auto it = collections->begin(); it != collections->end() && !stop_.load();) {
-    const Result<bool> waits = Maintain(it->get());
-    Note(waits.status());
-    it = waits.ok() && !*waits ? collections->erase(it) : std::next(it);
+    const Result<Pause> pause = MaintainOne(it->first.get());
+    Note(pause.status());
+    const Pause again = pause.ok() ? *pause : Pause(kAfterError);
+    if (again.has_value()) it->second = SteadyClock::now() + *again;
+    it = again.has_value() ? std::next(it) : collections->erase(it);
   }
   for (auto it = dropped->begin(); it != dropped->end() && !stop_.load();) {
     const bool in_use = it->second != nullptr && it->second->InUse();
-    const Status status = in_use ? OkStatus() : Removed(it->first, it->second.get());
+    const Status status = in_use ? OkStatus() : Removed(it->first);
     Note(status);
     it = !in_use && status.ok() ? dropped->erase(it) : std::next(it);
   }
 }
 
 Result<bool> RecordWorker::Maintain(RecordCollection* collection) {
-  MutexLock one(&maintain_mutex_);
-  if (collection->State() == nullptr) return false;
-  ASSIGN_OR_RETURN(const bool waits, RemoveGone(collection));
-  RETURN_IF_ERROR(SweepRequests(collection));
-  RETURN_IF_ERROR(SealVectors(collection));
-  RETURN_IF_ERROR(MergeTexts(collection));
-  bool merged = true;
-  while (merged && !stop_.load()) {
-    MutexLock commit(&collection->commit_mutex());
-    const StateRef state = collection->State();
-    if (state == nullptr || collection->indexes == nullptr) break;
-    merged = collection->indexes->fields().MergeOnce();
-    if (!merged) break;
-    CollectionState next = *state;
-    next.indexes = collection->indexes->View();
-    collection->Publish(std::move(next));
-  }
-  return waits;
+  ASSIGN_OR_RETURN(const Pause pause, MaintainOne(collection));
+  return pause.has_value();
 }
 
-Result<bool> RecordWorker::RemoveGone(RecordCollection* collection) {
-  const StateRef state = collection->State();
-  if (state == nullptr) return false;
-  const uint64_t history_ns = state->spec->spec.history_seconds * kNsPerSecond;
-  const SequenceNumber oldest = collection->Oldest();
-  const int64_t now_ns = env_->clock->NowNs();
-  const CollectionId id = collection->id();
-  Store& store = env_->store();
-  StoreBatch batch(&store);
-  SequenceNumber removed_to = 0;
-  bool waits = false;
-  const auto write = [&]() -> Status {
-    if (batch.empty()) return OkStatus();
-    batch.Put(Family::kMeta, HorizonKey(id), EncodeIdRow(removed_to));
-    // Raised first: whoever reads an older version afterwards is refused, and whoever reads already
-    // holds what it reads.
-    collection->RaiseHorizon(removed_to);
-    RETURN_IF_ERROR(store.Write(&batch, /*sync=*/false));
-    batch.Clear();
-    return OkStatus();
-  };
-  const std::string prefix = CollectionKey(id);
-  const std::unique_ptr<StoreIterator> it = store.NewIterator(Family::kRecordGone);
-  for (it->Seek(prefix); it->ValidWithPrefix(prefix) && !stop_.load(); it->Next()) {
-    ASSIGN_OR_RETURN(const GoneKeyParts parts, DecodeGoneKey(it->key()));
-    ASSIGN_OR_RETURN(const GoneRow gone, DecodeGoneRow(it->value()));
-    const int64_t age_ns = now_ns - gone.gone_ns;
-    waits = parts.gone_at > oldest ||
-            (history_ns > 0 && (age_ns < 0 || static_cast<uint64_t>(age_ns) < history_ns));
-    if (waits) break;
-    batch.Delete(Family::kRecord, RowKey(id, parts.row));
-    batch.Delete(Family::kRecordId, IdKey(id, gone.id, gone.version));
-    if (gone.deleted) batch.Delete(Family::kRecordId, IdKey(id, gone.id, parts.gone_at));
-    batch.Delete(Family::kRecordGone, it->key());
-    removed_to = parts.gone_at;
-    if (batch.bytes() >= kBatchBytes) RETURN_IF_ERROR(write());
-  }
-  RETURN_IF_ERROR(it->status());
-  RETURN_IF_ERROR(write());
-  return waits;
+Result<RecordWorker::Pause> RecordWorker::MaintainOne(RecordCollection* collection) {
+  MutexLock one(&maintain_mutex_);
+  if (collection->State() == nullptr) return Pause();
+  ASSIGN_OR_RETURN(const Pause rows, RemoveGone(collection));
+  RETURN_IF_ERROR(SweepRequests(collection));
+  // Before vectors are sealed, which may take long, and after.
+  RETURN_IF_ERROR(SaveIfDue(collection).status());
+  RETURN_IF_ERROR(SealVectors(collection));
+  RETURN_IF_ERROR(MergeTexts(collection));
+  RETURN_IF_ERROR(MergeFields(collection));
+  env_->budget->Trim(collection);
+  ASSIGN_OR_RETURN(const Pause save, SaveIfDue(collection));
+  if (!rows.has_value() || !save.has_value()) return rows.has_value() ? rows : save;
+  return Pause(std::min(*rows, *save));
+}
+
+Result<RecordWorker::Pause> RecordWorker::RemoveGone(RecordCollection* collection) {
+  RowSweep sweep(*env_, collection);
+  RETURN_IF_ERROR(sweep.Run(stop_));
+  if (sweep.waits_for_readers()) return Pause(kWaitForReaders);
+  return sweep.waits_for_history();
 }
 
 Status RecordWorker::SweepRequests(RecordCollection* collection) {
@@ -165,43 +172,96 @@ Status RecordWorker::SweepRequests(RecordCollection* collection) {
                      book.Sweep(kRequestsSweptAtOnce, &batch, &stored.requests));
     more = removed == kRequestsSweptAtOnce;
     if (removed == 0) return OkStatus();
+    CrashPoint("records.request-sweep");
     batch.Put(Family::kMeta, StateKey(collection->id()), EncodeRecordState(stored));
     RETURN_IF_ERROR(env_->store().Write(&batch, /*sync=*/false));
+    CrashPoint("records.request-sweep");
     collection->stored = stored;
   }
   return OkStatus();
 }
 
-Status RecordWorker::SealVectors(RecordCollection* collection) {
+Result<bool> RecordWorker::SealOne(RecordCollection* collection, Indexes* indexes, size_t vector) {
   StateRef state;
-  size_t count = 0;
+  std::vector<std::shared_ptr<VectorPart>> parts;
   {
     MutexLock commit(&collection->commit_mutex());
-    if (collection->indexes != nullptr) count = collection->indexes->vectors().size();
+    state = collection->State();
+    if (state == nullptr || collection->indexes().get() != indexes) return false;
+    parts = indexes->vectors()[vector].ChooseParts();
   }
-  for (size_t i = 0; i < count && !stop_.load(); ++i) {
-    Indexes* indexes = nullptr;
-    std::vector<std::shared_ptr<VectorPart>> parts;
-    {
-      MutexLock commit(&collection->commit_mutex());
-      indexes = collection->indexes.get();
-      state = collection->State();
-      if (state == nullptr || indexes == nullptr || i >= indexes->vectors().size()) break;
-      parts = indexes->vectors()[i].ChooseParts();
-      if (parts.empty()) continue;
-    }
-    // While the state is held, no row of the parts is removed.
-    const VectorField& field = state->spec->spec.vectors[i];
-    const RowVectorReader reader(env_->store(), *state->spec, field.name);
-    ASSIGN_OR_RETURN(std::shared_ptr<VectorPart> made, SealParts(field, parts, reader, &stop_));
+  if (parts.empty()) return false;
+  // While the state is held, no row of the parts is removed.
+  const VectorField& field = state->spec->spec.vectors[vector];
+  const RowVectorReader reader(env_->store(), *state->spec, field.name);
+  CrashPoint("records.before-seal");
+  ASSIGN_OR_RETURN(std::shared_ptr<VectorPart> made,
+                   SealParts(field, parts, reader, &indexes->given_up()));
+  CrashPoint("records.sealed");
+  MutexLock commit(&collection->commit_mutex());
+  const StateRef now = collection->State();
+  if (now == nullptr || now->spec != state->spec || collection->indexes().get() != indexes) {
+    return false;
+  }
+  indexes->vectors()[vector].Replace(parts, std::move(made));
+  CollectionState next = *now;
+  next.indexes = indexes->View();
+  collection->Publish(std::move(next));
+  return true;
+}
+
+Status RecordWorker::SealVectors(RecordCollection* collection) {
+  std::shared_ptr<Indexes> indexes;
+  {
     MutexLock commit(&collection->commit_mutex());
-    const StateRef now = collection->State();
-    if (now == nullptr || now->spec != state->spec || collection->indexes.get() != indexes) break;
-    indexes->vectors()[i].Replace(parts, std::move(made));
-    CollectionState next = *now;
-    next.indexes = indexes->View();
-    collection->Publish(std::move(next));
+    indexes = collection->indexes();
   }
+  if (indexes == nullptr) return OkStatus();
+  {
+    MutexLock lock(&mutex_);
+    sealing_ = indexes;
+  }
+  bool made_any = false;
+  Status status;
+  for (size_t i = 0; i < indexes->vectors().size() && status.ok() && !stop_.load(); ++i) {
+    const Result<bool> made = SealOne(collection, indexes.get(), i);
+    status = made.status();
+    made_any = made_any || (made.ok() && *made);
+  }
+  {
+    MutexLock lock(&mutex_);
+    sealing_ = nullptr;
+  }
+  // Nobody wants what was being made.
+  if (indexes->given_up().load() || stop_.load()) return OkStatus();
+  RETURN_IF_ERROR(status);
+  if (!made_any) return OkStatus();
+  SaveOptions options;
+  options.stopped = [this] { return stop_.load(); };
+  const Status saved = SaveIndexes(*env_, collection, options);
+  // A change meanwhile has woken us again.
+  return saved.code() == StatusCode::kAborted ? OkStatus() : saved;
+}
+
+Status RecordWorker::MergeFields(RecordCollection* collection) {
+  std::shared_ptr<Indexes> indexes;
+  {
+    MutexLock commit(&collection->commit_mutex());
+    indexes = collection->indexes();
+  }
+  if (indexes == nullptr) return OkStatus();
+  bool merged = false;
+  while (!stop_.load() && indexes->fields().MergeOnce()) merged = true;
+  MutexLock commit(&collection->commit_mutex());
+  const StateRef state = collection->State();
+  if (state == nullptr || collection->indexes() != indexes) return OkStatus();
+  indexes->charge().Set(MemoryBytes(*indexes->View()));
+  collection->NoteCharge();
+  if (!merged) return OkStatus();
+  CrashPoint("records.fields-merged");
+  CollectionState next = *state;
+  next.indexes = indexes->View();
+  collection->Publish(std::move(next));
   return OkStatus();
 }
 
@@ -211,13 +271,71 @@ Status RecordWorker::MergeTexts(RecordCollection* collection) {
   const StateRowKeeper keeper(collection);
   for (const auto& [number, text] : *state->texts) {
     for (bool more = text->Due(); more && !stop_.load();) {
-      ASSIGN_OR_RETURN(more, text->Maintain(keeper, stop_));
+      const Result<bool> merged = text->Maintain(keeper, stop_);
+      // It was unloaded meanwhile.
+      if (!merged.ok() && merged.status().code() == StatusCode::kUnavailable) return OkStatus();
+      RETURN_IF_ERROR(merged.status());
+      more = *merged;
     }
   }
   return OkStatus();
 }
 
-Status RecordWorker::Removed(CollectionId id, RecordCollection* /*collection*/) {
+Result<RecordWorker::Pause> RecordWorker::SaveIfDue(RecordCollection* collection) {
+  const SaveDue due = StateDue(*env_, *collection);
+  if (!due.now) return due.later;
+  SaveOptions options;
+  options.with_state = true;
+  options.stopped = [this] { return stop_.load(); };
+  const Status saved = SaveIndexes(*env_, collection, options);
+  if (saved.code() != StatusCode::kAborted) RETURN_IF_ERROR(saved);
+  return Pause();
+}
+
+Status RecordWorker::Save(RecordCollection* collection) {
+  MutexLock one(&maintain_mutex_);
+  SaveOptions options;
+  options.with_state = true;
+  return SaveIndexes(*env_, collection, options);
+}
+
+void RecordWorker::SaveAll(const std::vector<std::shared_ptr<RecordCollection>>& collections) {
+  MutexLock one(&maintain_mutex_);
+  const Time until = SteadyClock::now() + kSaveAllMax;
+  SaveOptions options;
+  options.with_state = true;
+  options.stopped = [until] { return SteadyClock::now() > until; };
+  for (const std::shared_ptr<RecordCollection>& collection : collections) {
+    if (options.stopped()) return;
+    if (!StateWorthSaving(*env_, *collection)) continue;
+    const Status saved = SaveIndexes(*env_, collection.get(), options);
+    if (!saved.ok()) {
+      env_->Warn(
+          "indexes of record collections could not be stored at the end, and are read from "
+          "records at the next start: " +
+          saved.ToString());
+    }
+  }
+}
+
+Result<bool> RecordWorker::EndHistory(RecordCollection* collection) {
+  MutexLock one(&maintain_mutex_);
+  RowSweep sweep(*env_, collection);
+  sweep.EndHistory();
+  RETURN_IF_ERROR(sweep.Run(stop_));
+  if (sweep.waits_for_readers()) return true;
+  RETURN_IF_ERROR(ForgetIndexes(*env_, collection));
+  return false;
+}
+
+bool RecordWorker::RemovesDropped() const {
+  MutexLock lock(&mutex_);
+  return removing_ || !dropped_.empty();
+}
+
+Status RecordWorker::Removed(CollectionId id) {
+  CrashPoint("records.drop-rows");
+  env_->FolderOf(id).KeepOnly({});
   StoreBatch batch(&env_->store());
   const std::string begin = CollectionKey(id);
   const std::string end = CollectionKey(id + 1);
@@ -225,7 +343,12 @@ Status RecordWorker::Removed(CollectionId id, RecordCollection* /*collection*/) 
                               Family::kRecordRequest, Family::kPosting}) {
     batch.DeleteRange(family, begin, end);
   }
+  // What was done for it while it was dropped.
+  batch.Delete(Family::kMeta, HorizonKey(id));
+  batch.Delete(Family::kMeta, ManifestKey(id));
+  batch.DeleteRange(Family::kMeta, SweptKey(id, 0), SweptKey(id, UINT64_MAX));
   batch.Delete(Family::kMeta, DropKey(id));
+  CrashPoint("records.drop-rows");
   return env_->store().Write(&batch, /*sync=*/false);
 }
 

@@ -1,4 +1,7 @@
 // The writes of RecordDatabase.
+#include <algorithm>
+
+#include "base/crash_point.h"
 #include "base/hash.h"
 #include "index/filter/filter_parser.h"
 #include "index/filter/names.h"
@@ -76,10 +79,14 @@ Result<WriteResult> RecordDatabaseImpl::Submit(std::string_view name, WriteOp* o
   const StateRef state = collection->State();
   if (state == nullptr) return RecordCollectionNotFound(name);
   RETURN_IF_ERROR(CheckOp(*state, op));
+  // Deleting is possible without room: it makes some.
+  if (op->kind != WriteOp::Kind::kDelete) RETURN_IF_ERROR(env_.store().CheckRoom(op->bytes));
   if (!op->options.request_id.empty()) op->fingerprint = FingerprintOf(*op);
+  collection->Use(env_.budget->Tick());
   const std::vector<WriteOp*> group = collection->writes().Enter(op);
   if (!group.empty()) {
     WriteGroup(collection, group);
+    CrashPoint("records.before-ack");
     collection->writes().Done(group);
     env_.wake(collection);
   }
@@ -89,26 +96,97 @@ Result<WriteResult> RecordDatabaseImpl::Submit(std::string_view name, WriteOp* o
 
 void RecordDatabaseImpl::WriteGroup(const CollectionRef& collection,
                                     const std::vector<WriteOp*>& group) {
+  WriteOp* const first = group.front();
+  if (first->by_filter()) {
+    const Status status = WriteMatches(collection, first);
+    if (!status.ok() && first->result.affected > 0) {
+      first->status = status.WithContext("after " + std::to_string(first->result.affected) +
+                                         " records were changed");
+    } else {
+      first->status = status;
+    }
+    return;
+  }
+  const std::shared_ptr<MemoryCharge> memory = ReserveForWrite(*collection, group);
   const auto fail = [&](const Status& status) {
     for (WriteOp* const op : group) {
       if (op->status.ok()) op->status = status;
     }
   };
-  if (group.front()->by_filter()) {
-    const Status loaded = EnsureLoaded(collection.get());
-    if (!loaded.ok()) return fail(loaded);
-  }
   MutexLock commit(&collection->commit_mutex());
-  const StateRef state = collection->State();
-  if (state == nullptr) return fail(RecordCollectionDropped(group.front()->checked->spec.name));
-  if (group.front()->by_filter() && state->indexes == nullptr) {
-    return fail(Status(StatusCode::kAborted, Reason::kUnspecified,
-                       "the collection was altered meanwhile; repeat the write"));
+  if (collection->State() == nullptr) {
+    return fail(RecordCollectionDropped(first->checked->spec.name));
   }
   GroupWrite write(env_, collection.get());
-  for (WriteOp* const op : group) write.Add(op);
+  for (WriteOp* const op : group) {
+    if (op->status.ok()) write.Add(op);
+  }
   const Status status = write.Commit();
-  if (!status.ok()) fail(status);
+  if (!status.ok()) return fail(status);
+  CountWritten(collection.get(), memory.get());
+}
+
+Status RecordDatabaseImpl::WriteMatches(const CollectionRef& collection, WriteOp* op) {
+  for (;;) {
+    ASSIGN_OR_RETURN(const StateRef state, LoadedState(collection, op->checked->spec.name));
+    std::shared_ptr<MemoryCharge> memory;
+    if (op->kind == WriteOp::Kind::kUpdate) {
+      const uint64_t rows = std::min<uint64_t>(state->records, RecordDatabase::kWriteRecordsMax);
+      ASSIGN_OR_RETURN(memory, env_.budget->Reserve(rows * RowMemory(*state->spec),
+                                                    collection.get(), "changing records"));
+    }
+    MutexLock commit(&collection->commit_mutex());
+    if (collection->State() == nullptr) return RecordCollectionDropped(op->checked->spec.name);
+    // Unloaded meanwhile: again.
+    if (collection->indexes() == nullptr) continue;
+    GroupWrite write(env_, collection.get());
+    const uint64_t before = op->result.affected;
+    write.Add(op);
+    RETURN_IF_ERROR(op->status);
+    const Status status = write.Commit();
+    if (!status.ok()) op->result.affected = before;
+    RETURN_IF_ERROR(status);
+    CountWritten(collection.get(), memory.get());
+    if (!op->more()) return OkStatus();
+  }
+}
+
+std::shared_ptr<MemoryCharge> RecordDatabaseImpl::ReserveForWrite(
+    const RecordCollection& collection, const std::vector<WriteOp*>& group) const {
+  constexpr uint64_t kRowBytes = 64;
+  const StateRef state = collection.State();
+  if (state == nullptr) return nullptr;
+  uint64_t bytes = 0;
+  uint64_t rows = 0;
+  for (const WriteOp* const op : group) {
+    bytes += op->bytes + op->records.size() * kRowBytes;
+    rows += op->records.size();
+    if (op->kind == WriteOp::Kind::kUpdate) {
+      const size_t records = std::get<std::vector<std::string>>(op->selector).size();
+      bytes += records * RowMemory(*state->spec);
+    }
+  }
+  if (bytes == 0) return nullptr;  // what deletes makes room
+  Status status;
+  if (collection.loaded()) {
+    Result<std::shared_ptr<MemoryCharge>> memory =
+        env_.budget->Reserve(bytes, &collection, "the write");
+    if (memory.ok()) return *memory;
+    status = memory.status();
+  } else {
+    // Nothing is held now, but it must be possible to search what was written.
+    status = CheckLoadable(collection, state->records + rows);
+  }
+  for (WriteOp* const op : group) {
+    if (!status.ok() && op->kind != WriteOp::Kind::kDelete) op->status = status;
+  }
+  return nullptr;
+}
+
+void RecordDatabaseImpl::CountWritten(RecordCollection* collection, const MemoryCharge* memory) {
+  if (memory == nullptr || collection->indexes() == nullptr) return;
+  collection->indexes()->charge().Add(memory->bytes());
+  collection->NoteCharge();
 }
 
 Result<WriteResult> RecordDatabaseImpl::Upsert(std::string_view collection,

@@ -9,11 +9,14 @@
 
 namespace ragstone::index::records {
 
-// Outcomes of writes by request id, kept for a day and at most kRequestsMax of a collection; the
-// oldest go first. Works on one batch; under the commit lock.
+// Outcomes of writes by request id, kept for a day and at most kRequestsMax of a collection, so
+// that no client fills the disk with them; beyond, the oldest go first, and a write that repeats
+// one of those is done again. They go with later writes and when the collection is cleaned: of a
+// collection that is not written any more those of its last day may stay. Works on one batch; under
+// the commit lock.
 class RequestBook {
  public:
-  static constexpr uint64_t kRequestsMax = 100'000;
+  static constexpr uint64_t kRequestsMax = RecordDatabase::kRequestIdsKept;
   static constexpr int64_t kKeptNs = 24LL * 3600 * 1'000'000'000;
 
   RequestBook(const Store& store, CollectionId collection, int64_t now_ns)

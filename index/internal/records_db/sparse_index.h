@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/mutex.h"
+#include "index/internal/fields/row_set.h"
 #include "index/internal/records_db/record_keys.h"
 #include "index/record_database.h"
 
@@ -28,11 +29,19 @@ class SparseIndex {
                                 const std::function<bool(RowId)>& seen) const;
   uint64_t bytes() const;
 
+  // Gives the lists of rows in `live` in pieces of about `bytes` each to `put`, until an error.
+  Status Encode(const fields::RowSet& live, size_t bytes,
+                const std::function<Status(std::string_view)>& put) const;
+  // Adds a piece. False, with nothing sensible added, for other bytes.
+  bool Decode(std::string_view piece);
+
  private:
   struct Entry {
     RowId row;
     float weight;
   };
+  std::vector<uint32_t> Dimensions() const;
+
   mutable SharedMutex mutex_;
   std::unordered_map<uint32_t, std::vector<Entry>> lists_ GUARDED_BY(mutex_);
   uint64_t entries_ GUARDED_BY(mutex_) = 0;

@@ -7,6 +7,7 @@
 #include "index/internal/coding.h"
 #include "index/internal/keys.h"
 #include "index/internal/keywords/languages.h"
+#include "index/internal/records_db/vector_part.h"
 #include "index/internal/vectors/method.h"
 
 namespace ragstone::index::records {
@@ -15,7 +16,6 @@ namespace {
 constexpr uint8_t kFormat = 1;
 constexpr size_t kCollectionNameMax = 128;
 constexpr size_t kVectorNameMax = 64;
-constexpr size_t kVectorsMax = 16;
 constexpr float kRecallMin = 0.5f;
 constexpr uint64_t kHistoryMax = 10ull * 366 * 24 * 3600;
 
@@ -50,8 +50,7 @@ Status CheckVectorName(const std::string& name, std::set<std::string>* names) {
 }
 
 Status CheckVectorField(const VectorField& field) {
-  const vectors::VectorSpec spec{field.dimensions, static_cast<vectors::Metric>(field.metric),
-                                 static_cast<vectors::Storage>(field.storage)};
+  const vectors::VectorSpec spec = SpecOf(field);
   RETURN_IF_ERROR(vectors::CheckSpec(spec));
   vectors::MethodQuestion question;
   question.spec = spec;
@@ -173,11 +172,11 @@ bool StoredSpec::HasVector(std::string_view name, RowId row) const {
 
 Status CheckSpec(const RecordCollectionSpec& spec) {
   RETURN_IF_ERROR(CheckName(spec.name));
-  if (spec.vectors.size() + spec.sparse.size() > kVectorsMax) {
+  if (spec.vectors.size() + spec.sparse.size() > RecordDatabase::kVectorsMax) {
     return InvalidArgument(
         Reason::kLimitExceeded,
         "the collection has " + std::to_string(spec.vectors.size() + spec.sparse.size()) +
-            " vectors; at most " + std::to_string(kVectorsMax) + " are possible");
+            " vectors; at most " + std::to_string(RecordDatabase::kVectorsMax) + " are possible");
   }
   std::set<std::string> names;
   for (const VectorField& field : spec.vectors) {

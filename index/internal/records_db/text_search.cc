@@ -62,6 +62,65 @@ bool StateRowKeeper::Settled(std::span<const keywords::RowRange> rows) const {
          });
 }
 
+namespace {
+
+constexpr size_t kWiden = 4;
+
+std::vector<ScoredRow> Sorted(const std::map<RowId, double>& scores) {
+  std::vector<ScoredRow> rows;
+  for (const auto& [row, score] : scores) rows.push_back({row, score});
+  KeepBest(rows.size(), &rows);
+  return rows;
+}
+
+// A search of several fields, whose scores are added up. The best sums need not be among the best
+// of any field, so the fields' lists are made longer until no row beyond their ends could have one:
+// the threshold algorithm of Fagin, Lotem and Naor (2001).
+class SumSearch {
+ public:
+  SumSearch(const StateRef& state, const TextQuery& query, const CallContext& context)
+      : texts_(*state->texts), query_(query), context_(context) {}
+
+  Result<std::vector<ScoredRow>> Run(keywords::Query each) {
+    std::set<RowId> rows(query_.wanted.begin(), query_.wanted.end());
+    for (each.limit = query_.limit;; each.limit *= kWiden) {
+      ASSIGN_OR_RETURN(const double others_max, AddBest(each, &rows));
+      ASSIGN_OR_RETURN(std::vector<ScoredRow> sums, Sums(each, rows));
+      if (others_max == 0) return sums;
+      if (sums.size() >= query_.limit && sums[query_.limit - 1].score >= others_max) return sums;
+    }
+  }
+
+ private:
+  // Adds the best of each field; returns how large the sum of any other row can be.
+  Result<double> AddBest(const keywords::Query& each, std::set<RowId>* rows) const {
+    double others_max = 0;
+    for (const uint16_t field : query_.fields) {
+      ASSIGN_OR_RETURN(const keywords::Found found, texts_.at(field)->Search(each, context_));
+      for (const keywords::ScoredRow& row : found.top) rows->insert(row.row);
+      if (found.top.size() == each.limit) others_max += found.top.back().score;
+    }
+    return others_max;
+  }
+
+  Result<std::vector<ScoredRow>> Sums(keywords::Query each, const std::set<RowId>& rows) const {
+    each.limit = 0;
+    each.wanted.assign(rows.begin(), rows.end());
+    std::map<RowId, double> sums;
+    for (const uint16_t field : query_.fields) {
+      ASSIGN_OR_RETURN(const keywords::Found found, texts_.at(field)->Search(each, context_));
+      for (const keywords::ScoredRow& row : found.wanted) sums[row.row] += row.score;
+    }
+    return Sorted(sums);
+  }
+
+  const TextIndexes& texts_;
+  const TextQuery& query_;
+  const CallContext& context_;
+};
+
+}  // namespace
+
 Result<std::vector<ScoredRow>> SearchTexts(const StateRef& state, const TextQuery& query,
                                            const CallContext& context) {
   const StateRowView view(state);
@@ -70,32 +129,16 @@ Result<std::vector<ScoredRow>> SearchTexts(const StateRef& state, const TextQuer
   each.text = query.text;
   each.view = &view;
   each.accept = query.allowed != nullptr ? &accept : nullptr;
-  each.limit = query.limit;
-  std::set<RowId> rows(query.wanted.begin(), query.wanted.end());
+  if (query.fields.size() > 1) return SumSearch(state, query, context).Run(each);
   std::map<RowId, double> scores;
   for (const uint16_t field : query.fields) {
+    each.limit = query.limit;
     each.wanted = query.wanted;
     ASSIGN_OR_RETURN(const keywords::Found found, state->texts->at(field)->Search(each, context));
-    for (const keywords::ScoredRow& row : found.top) {
-      rows.insert(row.row);
-      scores[row.row] = row.score;
-    }
+    for (const keywords::ScoredRow& row : found.top) scores[row.row] = row.score;
     for (const keywords::ScoredRow& row : found.wanted) scores[row.row] = row.score;
   }
-  if (query.fields.size() > 1) {
-    // Each row's sum needs its scores in fields where it was not among the best.
-    scores.clear();
-    each.limit = 0;
-    each.wanted.assign(rows.begin(), rows.end());
-    for (const uint16_t field : query.fields) {
-      ASSIGN_OR_RETURN(const keywords::Found found, state->texts->at(field)->Search(each, context));
-      for (const keywords::ScoredRow& row : found.wanted) scores[row.row] += row.score;
-    }
-  }
-  std::vector<ScoredRow> scored;
-  for (const auto& [row, score] : scores) scored.push_back({row, score});
-  KeepBest(scored.size(), &scored);
-  return scored;
+  return Sorted(scores);
 }
 
 }  // namespace ragstone::index::records

@@ -47,7 +47,8 @@ struct TextQuery {
   std::vector<RowId> wanted;                // ascending; scored whether found or not
 };
 
-// BM25 scores of rows, summed over the fields: the best `limit` of each field and those wanted.
+// BM25 scores of rows, summed over the fields, the best first: the best `limit` sums, those wanted,
+// and others that were met.
 Result<std::vector<ScoredRow>> SearchTexts(const StateRef& state, const TextQuery& query,
                                            const CallContext& context);
 

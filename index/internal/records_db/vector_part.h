@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "index/internal/records_db/index_files.h"
 #include "index/internal/records_db/stored_spec.h"
 #include "index/internal/stable_array.h"
 #include "index/internal/vectors/compact_index.h"
@@ -68,6 +69,10 @@ class VectorPart {
   uint64_t bytes() const;
   const std::string& reason() const { return reason_; }
 
+  // Where it is stored, for the background thread alone.
+  const StoredFile& stored() const { return stored_; }
+  void set_stored(const StoredFile& stored) { stored_ = stored; }
+
  private:
   explicit VectorPart(size_t rows_max) : gone_at_(rows_max) {}
   vectors::Slot FindSlot(RowId row) const;
@@ -80,6 +85,7 @@ class VectorPart {
   std::string reason_;  // why it is searched as it is, for people
   StableArray<std::atomic<SequenceNumber>> gone_at_;
   std::atomic<size_t> gone_count_{0};
+  StoredFile stored_;
 };
 
 // A part as one state sees it.

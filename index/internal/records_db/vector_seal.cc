@@ -1,7 +1,6 @@
 // Making sealed parts.
 #include <algorithm>
 #include <cstdio>
-#include <random>
 
 #include "index/internal/records_db/vector_set.h"
 #include "index/internal/vectors/calibration.h"
@@ -10,8 +9,6 @@
 namespace ragstone::index::records {
 namespace {
 
-constexpr uint64_t kSeed = 20261123;
-constexpr size_t kQueries = 200;
 constexpr size_t kEfMin = 32;  // queries may be unlike those of the measurement
 
 // The live rows of parts. What a part does not hold exactly is read; an error is kept, because a
@@ -81,49 +78,19 @@ std::string Reason(const vectors::MethodChoice& choice, size_t rows,
   return text + recall;
 }
 
-// Queries to measure recall with. A row of a graph is found by its own links, and so are its
-// neighbours; queries of clients are not in the graph. So each is the sum of two.
-std::vector<float> Queries(const VectorField& field, const LiveRows& source) {
-  std::mt19937_64 random(kSeed);
-  std::vector<float> queries;
-  const auto row = [&] {
-    const auto* values = static_cast<const float*>(source.vector(random() % source.rows()));
-    return std::vector<float>(values, values + field.dimensions);
-  };
-  for (size_t i = 0; i < kQueries; ++i) {
-    const std::vector<float> near = row();
-    const std::vector<float> other = row();
-    for (size_t j = 0; j < near.size(); ++j) queries.push_back(near[j] + other[j]);
-  }
-  return queries;
-}
-
-Result<vectors::Calibration> Measure(const VectorField& field, const LiveRows& source,
-                                     const vectors::ExactReader& reader,
-                                     const std::atomic<bool>* stop,
-                                     const vectors::Segment& segment) {
-  const std::vector<float> values = Queries(field, source);
-  RETURN_IF_ERROR(source.status());
-  std::vector<vectors::VectorData> queries;
-  for (size_t i = 0; i < kQueries; ++i) queries.push_back(values.data() + i * field.dimensions);
-  vectors::CalibrateOptions options;
-  options.target_recall = field.target_recall;
-  options.queries = queries;
-  options.reader = segment.has_exact() ? nullptr : &reader;
-  options.stop = stop;
-  return vectors::Calibrate(segment, options);
-}
-
 // FAILED_PRECONDITION if there are too few rows to learn from.
-Result<std::shared_ptr<VectorPart>> SealCompact(const vectors::VectorSpec& spec,
-                                                const LiveRows& source,
-                                                const vectors::MethodChoice& choice) {
+Result<std::shared_ptr<VectorPart>> SealCompact(const VectorField& field, const LiveRows& source,
+                                                const vectors::MethodChoice& choice,
+                                                const vectors::CalibrateOptions& calibrate) {
   vectors::CompactOptions options;
   options.method = choice.method;
   ASSIGN_OR_RETURN(std::unique_ptr<vectors::CompactIndex> index,
-                   vectors::CompactIndex::Build(spec, source, options));
+                   vectors::CompactIndex::Build(SpecOf(field), source, options));
   RETURN_IF_ERROR(source.status());
-  return VectorPart::Compact(std::move(index), source.ids(), Reason(choice, source.rows(), {}));
+  ASSIGN_OR_RETURN(const vectors::Calibration measured, vectors::Calibrate(*index, calibrate));
+  index->set_ef(measured.ef);
+  return VectorPart::Compact(std::move(index), source.ids(),
+                             Reason(choice, source.rows(), measured));
 }
 
 }  // namespace
@@ -138,8 +105,12 @@ Result<std::shared_ptr<VectorPart>> SealParts(const VectorField& field,
   question.rows = source.rows();
   question.wanted = static_cast<vectors::Method>(field.method);
   ASSIGN_OR_RETURN(vectors::MethodChoice choice, vectors::ChooseMethod(question));
+  vectors::CalibrateOptions calibrate;
+  calibrate.target_recall = field.target_recall;
+  calibrate.reader = &reader;
+  calibrate.stop = stop;
   if (choice.method == vectors::Method::kIvfPq || choice.method == vectors::Method::kLsh) {
-    Result<std::shared_ptr<VectorPart>> part = SealCompact(question.spec, source, choice);
+    Result<std::shared_ptr<VectorPart>> part = SealCompact(field, source, choice, calibrate);
     if (part.ok() || part.status().code() != StatusCode::kFailedPrecondition) return part;
     choice = {vectors::Method::kScan, 0, part.status().message()};
   }
@@ -151,9 +122,10 @@ Result<std::shared_ptr<VectorPart>> SealParts(const VectorField& field,
   RETURN_IF_ERROR(source.status());
   vectors::Calibration measured;
   if (segment->has_graph() && field.metric != VectorMetric::kHamming) {
-    ASSIGN_OR_RETURN(measured, Measure(field, source, reader, stop, *segment));
+    if (segment->has_exact()) calibrate.reader = nullptr;
+    ASSIGN_OR_RETURN(measured, vectors::Calibrate(*segment, calibrate));
     measured.ef = std::max(measured.ef, kEfMin);
-    segment->set_ef(measured.ef);
+    segment->set_ef(measured.ef, measured.wide_ef);
   }
   std::string reason = Reason(choice, segment->rows(), measured);
   return VectorPart::Sealed(std::move(segment), std::move(reason));

@@ -9,6 +9,8 @@ namespace {
 // Up to so many allowed rows are listed, so that few matches are found without asking for each row
 // of a segment.
 constexpr uint64_t kListedMax = 100'000;
+// Of so many slots a part is asked how many pass a filter.
+constexpr size_t kSampledSlots = 1024;
 
 class PartsSearch {
  public:
@@ -54,9 +56,9 @@ class PartsSearch {
       return part.growing()->Search(query_.vector, options_, restriction, hits);
     }
     if (part.compact() != nullptr) {
-      vectors::SearchOptions options = options_;
-      if (query_.exact) options.ef = part.rows();
-      return part.compact()->Search(query_.vector, options, restriction, hits);
+      const vectors::CompactIndex& index = *part.compact();
+      if (query_.exact) return index.SearchExact(query_.vector, options_, restriction, hits);
+      return index.Search(query_.vector, options_, restriction, hits);
     }
     const vectors::Segment& segment = *part.sealed();
     if (query_.exact) return segment.SearchExact(query_.vector, options_, restriction, hits);
@@ -70,10 +72,20 @@ class PartsSearch {
     const VectorPart& part = *view.part;
     if (query_.allowed == nullptr) return view.rows - std::min(view.rows, part.gone());
     if (part.growing() != nullptr) return view.rows;
-    if (listed_.empty()) return std::min<size_t>(view.rows, query_.allowed->Count());
-    return static_cast<size_t>(std::count_if(listed_.begin(), listed_.end(), [&](RowId row) {
-      return part.Find(row) != vectors::kNoSlot;
-    }));
+    if (!listed_.empty() && listed_.size() <= kSampledSlots) {
+      return static_cast<size_t>(std::count_if(listed_.begin(), listed_.end(), [&](RowId row) {
+        return part.Find(row) != vectors::kNoSlot;
+      }));
+    }
+    // Slots at equal distances from each other: their order has nothing to do with the filter.
+    const size_t step = std::max<size_t>(1, view.rows / kSampledSlots);
+    size_t asked = 0;
+    size_t passing = 0;
+    for (size_t slot = step / 2; slot < view.rows; slot += step, ++asked) {
+      passing += query_.allowed->Contains(part.row_id(slot)) ? 1 : 0;
+    }
+    const size_t estimate = asked == 0 ? 0 : view.rows * (passing + 1) / (asked + 1);
+    return std::min<size_t>(estimate, query_.allowed->Count());
   }
 
   const VectorQuery& query_;

@@ -46,6 +46,14 @@ void VectorSet::MarkGone(RowId row, SequenceNumber at) {
   }
 }
 
+void VectorSet::AddSealed(std::shared_ptr<VectorPart> part) { parts_.push_back(std::move(part)); }
+
+bool VectorSet::HasSealed(RowId row) const {
+  return std::any_of(parts_.begin(), parts_.end(), [row](const auto& part) {
+    return part->growing() == nullptr && part->Find(row) != vectors::kNoSlot;
+  });
+}
+
 VectorView VectorSet::View() const {
   VectorView view;
   for (const std::shared_ptr<VectorPart>& part : parts_) view.push_back({part, part->rows()});

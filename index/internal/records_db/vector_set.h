@@ -26,6 +26,13 @@ class VectorSet {
   void Publish();
   void MarkGone(RowId row, SequenceNumber at);
   VectorView View() const;
+  const std::vector<std::shared_ptr<VectorPart>>& parts() const { return parts_; }
+
+  // --- while it is loaded
+  // A part that was read, before all that grow.
+  void AddSealed(std::shared_ptr<VectorPart> part);
+  // Whether a part that does not grow has the row.
+  bool HasSealed(RowId row) const;
 
   // What is to become one sealed part; empty if nothing is.
   std::vector<std::shared_ptr<VectorPart>> ChooseParts() const;

@@ -30,6 +30,13 @@ struct WriteOp {
   WriteResult result;
   bool done = false;  // under the queue's lock
 
+  // By filter: the rows that matched when it began, and how many of them were looked at. It is done
+  // in several groups if they are many.
+  bool started = false;
+  std::vector<RowId> matches;
+  size_t matches_done = 0;
+  bool more() const { return matches_done < matches.size(); }
+
   bool by_filter() const {
     return kind != Kind::kUpsert && std::holds_alternative<Filter>(selector);
   }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "index/internal/vectors/half.h"
 #include "index/internal/vectors/kernel_tiers.h"
 
 namespace ragstone::index::vectors {
@@ -15,6 +16,12 @@ constexpr size_t kSampleRows = 20'000;
 // Prefetching more than this of a row displaces other rows; the processor follows long ones itself.
 constexpr size_t kPrefetchLines = 8;
 constexpr size_t kBlockSlots = 64;
+// A row whose largest value is cut to less than this part of it ranks where it does not belong.
+constexpr float kCutMax = 1.2f;
+// Of shorter vectors codes would save little and tell too little apart: many rows would have the
+// same code, and only some of them would be ranked by their vectors.
+constexpr uint32_t kInt8DimensionsMin = 64;
+constexpr uint32_t kBitsDimensionsMin = 256;
 
 uint16_t ToHalf(float value) {
   uint32_t bits;
@@ -29,14 +36,6 @@ uint16_t ToHalf(float value) {
   return static_cast<uint16_t>(sign | ((bits >> 13) - (112u << 10)));
 }
 
-float FromHalf(uint16_t half) {
-  const uint32_t shifted = static_cast<uint32_t>(half & 0x7fff) << 13;
-  float magnitude;
-  std::memcpy(&magnitude, &shifted, 4);
-  magnitude *= 0x1p112f;
-  return (half & 0x8000) != 0 ? -magnitude : magnitude;
-}
-
 float LargestOf(const float* values, size_t size) {
   float largest = 0;
   for (size_t i = 0; i < size; ++i) largest = std::max(largest, std::abs(values[i]));
@@ -48,12 +47,7 @@ std::vector<float>& Shaped(const CodePlan& plan, VectorData vector) {
   thread_local std::vector<float> shaped;
   const auto* values = static_cast<const float*>(vector);
   shaped.assign(values, values + plan.dimensions);
-  if (plan.metric == Metric::kCosine) {
-    double norm = 0;
-    for (const float value : shaped) norm += double{value} * value;
-    const float factor = norm > 0 ? static_cast<float>(1.0 / std::sqrt(norm)) : 0.0f;
-    for (float& value : shaped) value *= factor;
-  }
+  if (plan.metric == Metric::kCosine) Normalise(shaped.data(), shaped.size());
   if (!plan.centre.empty()) {
     for (uint32_t i = 0; i < plan.dimensions; ++i) shaped[i] -= plan.centre[i];
   }
@@ -72,7 +66,17 @@ size_t CodePlan::units() const {
   return (bytes + kRowUnit - 1) / kRowUnit;
 }
 
-CodePlan PlanCodes(CodeKind kind, const VectorSpec& spec, const RowSource& source) {
+CodeKind WalkKind(const VectorSpec& spec) {
+  if (spec.metric == Metric::kHamming) return CodeKind::kBits;
+  if (spec.storage == Storage::kBinary && spec.dimensions >= kBitsDimensionsMin) {
+    return CodeKind::kBits;
+  }
+  if (spec.dimensions >= kInt8DimensionsMin) return CodeKind::kInt8;
+  return spec.storage == Storage::kFloat16 ? CodeKind::kFloat16 : CodeKind::kFloat32;
+}
+
+CodePlan PlanCodes(CodeKind kind, const VectorSpec& spec, const RowSource& source,
+                   float largest_seen) {
   CodePlan plan;
   plan.kind = kind;
   plan.metric = spec.metric;
@@ -99,8 +103,9 @@ CodePlan PlanCodes(CodeKind kind, const VectorSpec& spec, const RowSource& sourc
   }
   std::sort(largest.begin(), largest.end());
   // One step for all saves memory and a cache line for each row visited. It costs all but one row
-  // in a hundred little more than a bit, and of one in a thousand it may cut the largest values.
-  const float common = largest[largest.size() - 1 - largest.size() / 1000];
+  // in a hundred little more than a bit, and of one in a thousand it may cut the largest values a
+  // little; whoever encodes all rows sees whether it is more.
+  const float common = std::max(largest_seen, largest[largest.size() - 1 - largest.size() / 1000]);
   const float small = largest[largest.size() / 100];
   if (common > 0 && common <= 2.5f * small) plan.step = common / kSteps;
   return plan;
@@ -133,11 +138,11 @@ Result<Codes> Codes::Make(CodePlan plan, size_t rows) {
   return codes;
 }
 
-void Codes::Encode(Slot slot, VectorData vector) {
+float Codes::Encode(Slot slot, VectorData vector) {
   uint8_t* row = Row(slot);
   if (plan_.metric == Metric::kHamming) {
     std::memcpy(row, vector, (plan_.dimensions + 7) / 8);
-    return;
+    return 0;
   }
   const std::vector<float>& values = Shaped(plan_, vector);
   switch (plan_.kind) {
@@ -151,8 +156,7 @@ void Codes::Encode(Slot slot, VectorData vector) {
       }
       break;
     case CodeKind::kInt8:
-      EncodeBytes(slot, values.data());
-      break;
+      return EncodeBytes(slot, values.data());
     case CodeKind::kBits:
       std::memset(row, 0, stride_);
       for (size_t i = 0; i < values.size(); ++i) {
@@ -160,13 +164,15 @@ void Codes::Encode(Slot slot, VectorData vector) {
       }
       break;
   }
+  return 0;
 }
 
-void Codes::EncodeBytes(Slot slot, const float* values) {
+float Codes::EncodeBytes(Slot slot, const float* values) {
   uint8_t* row = Row(slot);
+  const float largest = LargestOf(values, plan_.dimensions);
   float step = plan_.step;
   if (step == 0) {
-    step = LargestOf(values, plan_.dimensions) / kSteps;
+    step = largest / kSteps;
     factors_[slot] = step;
   }
   const float factor = step > 0 ? 1.0f / step : 0.0f;
@@ -180,6 +186,7 @@ void Codes::EncodeBytes(Slot slot, const float* values) {
   if (!norms_.empty()) {
     norms_[slot] = static_cast<float>(static_cast<double>(squares) * step * step);
   }
+  return largest > kCutMax * kSteps * step ? largest : 0;
 }
 
 void Codes::CopyRow(Slot slot, const Codes& from, Slot from_slot) {
@@ -237,7 +244,7 @@ void Codes::PrepareRow(Slot slot, CodedQuery* query) const {
       for (size_t i = 0; i < stride_ / 2; ++i) {
         uint16_t half;
         std::memcpy(&half, row + 2 * i, 2);
-        const float value = FromHalf(half);
+        const float value = HalfToFloat(half);
         std::memcpy(floats + 4 * i, &value, 4);
       }
       return;
@@ -317,13 +324,32 @@ void Codes::Decode(Slot slot, float* vector) const {
     } else if (plan_.kind == CodeKind::kFloat16) {
       uint16_t half;
       std::memcpy(&half, row + 2 * size_t{i}, 2);
-      vector[i] = FromHalf(half);
+      vector[i] = HalfToFloat(half);
     } else {
       const float step = factors_.empty() ? plan_.step : factors_[slot];
       vector[i] = static_cast<float>(row[i] - kZero) * step;
     }
     if (!plan_.centre.empty()) vector[i] += plan_.centre[i];
   }
+}
+
+bool Codes::AllFinite() const {
+  const auto finite = [](float value) { return std::isfinite(value); };
+  if (!std::all_of(factors_.begin(), factors_.end(), finite) ||
+      !std::all_of(norms_.begin(), norms_.end(), finite)) {
+    return false;
+  }
+  if (plan_.kind != CodeKind::kFloat32 && plan_.kind != CodeKind::kFloat16) return true;
+  // Infinity and NaN have all bits of the exponent set, in the last bytes of a value.
+  const size_t size = plan_.kind == CodeKind::kFloat32 ? 4 : 2;
+  const uint32_t exponent = size == 4 ? 0x7f800000 : 0x7c00;
+  const std::span<const uint8_t> bytes = row_bytes();
+  for (size_t at = 0; at + size <= bytes.size(); at += size) {
+    uint32_t value = 0;
+    std::memcpy(&value, bytes.data() + at, size);
+    if ((value & exponent) == exponent) return false;
+  }
+  return true;
 }
 
 uint64_t Codes::bytes() const {

@@ -39,8 +39,13 @@ struct CodePlan {
   bool row_norms() const { return kind == CodeKind::kInt8 && metric == Metric::kL2; }
 };
 
-// Chooses the centre and the step from (a sample of) the vectors.
-CodePlan PlanCodes(CodeKind kind, const VectorSpec& spec, const RowSource& source);
+// The codes a graph over such vectors is walked by. Vectors of few dimensions are held as they are,
+// whatever their storage.
+CodeKind WalkKind(const VectorSpec& spec);
+// Chooses the centre and the step from (a sample of) the vectors. `largest_seen`: what Encode
+// returned with an earlier plan.
+CodePlan PlanCodes(CodeKind kind, const VectorSpec& spec, const RowSource& source,
+                   float largest_seen = 0);
 
 // A query made ready for codes of one plan. Reused from query to query.
 class CodedQuery {
@@ -66,7 +71,9 @@ class Codes {
   // RESOURCE_EXHAUSTED without memory.
   static Result<Codes> Make(CodePlan plan, size_t rows);
 
-  void Encode(Slot slot, VectorData vector);
+  // Returns 0, or the row's largest value where the plan's common step cut it by so much that the
+  // plan should be made anew.
+  float Encode(Slot slot, VectorData vector);
   // Takes a row over from codes of the same plan.
   void CopyRow(Slot slot, const Codes& from, Slot from_slot);
 
@@ -94,6 +101,9 @@ class Codes {
     return RowView(a) == RowView(b) && (factors_.empty() || factors_[a] == factors_[b]);
   }
 
+  // For codes from outside: no value, step or norm is infinite or NaN.
+  bool AllFinite() const;
+
   const CodePlan& plan() const { return plan_; }
   size_t rows() const { return rows_; }
   uint64_t bytes() const;
@@ -110,7 +120,7 @@ class Codes {
  private:
   uint8_t* Row(Slot slot) { return rows_data_.data() + size_t{slot} * stride_; }
   const uint8_t* Row(Slot slot) const { return rows_data_.data() + size_t{slot} * stride_; }
-  void EncodeBytes(Slot slot, const float* values);
+  float EncodeBytes(Slot slot, const float* values);
   void IntDistances(const CodedQuery& query, const Slot* slots, size_t count, float* out) const;
 
   CodePlan plan_;

@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <cmath>
 #include <exception>
-#include <numeric>
 
 namespace ragstone::index::vectors {
 namespace {
@@ -18,19 +17,21 @@ constexpr size_t kCodesOfPart = 256;
 constexpr size_t kTrainRowsMin = 39 * kCodesOfPart;
 constexpr size_t kPartDimensions = 4;  // values that share a byte
 constexpr size_t kAddRows = 4096;
-constexpr size_t kCandidatesMin = 100;
-constexpr size_t kFirstLists = 16;
+constexpr size_t kTrainRowsOfList = 39;
+constexpr size_t kTrainRows = 20'000;
+// One more list for each so many candidates: what misses one of the best is a list that was left
+// out as often as a candidate.
+constexpr size_t kCandidatesOfList = 8;
+// Where fewer pass, all lists are searched: those of so few rows are far apart.
+constexpr double kAllListsShare = 0.1;
 
 using Id = faiss::Index::idx_t;
 
 // The vector as FAISS is given it: of length one under cosine, zeros to a whole number of parts.
 void Shape(const VectorSpec& spec, VectorData vector, size_t size, float* out) {
   const auto* values = static_cast<const float*>(vector);
-  double norm = 0;
-  for (uint32_t i = 0; i < spec.dimensions; ++i) norm += double{values[i]} * values[i];
-  const bool scaled = spec.metric == Metric::kCosine && norm > 0;
-  const float factor = scaled ? static_cast<float>(1 / std::sqrt(norm)) : 1.0f;
-  for (size_t i = 0; i < size; ++i) out[i] = i < spec.dimensions ? values[i] * factor : 0.0f;
+  std::fill(std::copy(values, values + spec.dimensions, out), out + size, 0.0f);
+  if (spec.metric == Metric::kCosine) Normalise(out, spec.dimensions);
 }
 
 // Rows `begin`, `begin + step`, ... of a source.
@@ -50,7 +51,52 @@ Status FaissFailed(const std::exception& error) {
 // What both methods share: row ids, and the last ranking.
 class Base : public CompactIndex {
  public:
+  const VectorSpec& spec() const override { return spec_; }
   size_t rows() const override { return ids_.size(); }
+  RowId row_id(Slot slot) const override { return ids_[slot]; }
+
+  Status Search(VectorData query, const SearchOptions& options, const Restriction* restriction,
+                std::vector<Hit>* hits) const override {
+    // So many candidates are all rows, which are not all taken at once.
+    if (options.ef >= rows() && options.reader != nullptr) {
+      return SearchExact(query, options, restriction, hits);
+    }
+    const size_t asked = std::min(options.ef > 0 ? options.ef : ef(), kEfMax);
+    const size_t wanted = std::max({asked, options.rescore, 10 * options.k, kEfMin});
+    RETURN_IF_ERROR(FindCandidates(query, std::min(wanted, rows()), restriction, hits));
+    if (options.reader != nullptr && !hits->empty()) {
+      ASSIGN_OR_RETURN(ExactDistances read, ExactDistances::Make(spec_, query, hits->size()));
+      constexpr size_t kAtOnce = ExactDistances::kRowsAtOnce;
+      for (size_t begin = 0; begin < hits->size(); begin += kAtOnce) {
+        const size_t count = std::min(kAtOnce, hits->size() - begin);
+        RETURN_IF_ERROR(read.Measure(*options.reader, std::span<Hit>(*hits).subspan(begin, count)));
+      }
+    }
+    KeepNearest(options.k, hits);
+    return OkStatus();
+  }
+
+  Status SearchExact(VectorData query, const SearchOptions& options, const Restriction* restriction,
+                     std::vector<Hit>* hits) const override {
+    hits->clear();
+    if (options.reader == nullptr) {
+      RETURN_IF_ERROR(FindCandidates(query, rows(), restriction, hits));
+      KeepNearest(options.k, hits);
+      return OkStatus();
+    }
+    ASSIGN_OR_RETURN(ExactDistances read, ExactDistances::Make(spec_, query, rows()));
+    std::vector<Hit> block;
+    for (Slot slot = 0; slot < rows();) {
+      block.clear();
+      for (; slot < rows() && block.size() < ExactDistances::kRowsAtOnce; ++slot) {
+        if (Allows(restriction, slot)) block.push_back({ids_[slot], slot, 0});
+      }
+      RETURN_IF_ERROR(read.Measure(*options.reader, block));
+      hits->insert(hits->end(), block.begin(), block.end());
+      KeepNearest(options.k, hits);
+    }
+    return OkStatus();
+  }
 
  protected:
   Base(const VectorSpec& spec, const RowSource& source, size_t size) : spec_(spec), size_(size) {
@@ -59,36 +105,9 @@ class Base : public CompactIndex {
   bool Allows(const Restriction* restriction, Slot slot) const {
     return restriction == nullptr || restriction->allowed(ids_[slot], slot);
   }
-  size_t Candidates(const SearchOptions& options) const {
-    return std::max({options.ef, options.rescore, 10 * options.k, kCandidatesMin});
-  }
-
-  // Replaces distances by those of the vectors if there is a reader, and keeps the best k.
-  Status Rank(VectorData query, const SearchOptions& options, std::vector<Hit>* hits) const {
-    if (options.reader != nullptr && !hits->empty()) {
-      std::vector<RowId> rows;
-      std::vector<Slot> slots(hits->size());
-      std::iota(slots.begin(), slots.end(), 0);
-      for (const Hit& hit : *hits) rows.push_back(hit.row);
-      std::vector<float> vectors(rows.size() * spec_.dimensions);
-      RETURN_IF_ERROR(options.reader->Read(rows, vectors.data()));
-      CodePlan plan;
-      plan.metric = spec_.metric;
-      plan.dimensions = spec_.dimensions;
-      ASSIGN_OR_RETURN(Codes codes, Codes::Make(plan, rows.size()));
-      for (const Slot slot : slots) {
-        codes.Encode(slot, vectors.data() + size_t{slot} * spec_.dimensions);
-      }
-      CodedQuery coded;
-      codes.Prepare(query, &coded);
-      std::vector<float> distances(rows.size());
-      codes.Distances(coded, slots.data(), slots.size(), distances.data());
-      for (size_t i = 0; i < rows.size(); ++i) (*hits)[i].distance = distances[i];
-    }
-    std::sort(hits->begin(), hits->end(), Nearer);
-    if (hits->size() > options.k) hits->resize(options.k);
-    return OkStatus();
-  }
+  // About the best min(wanted, matches) by their codes, in any order.
+  virtual Status FindCandidates(VectorData query, size_t wanted, const Restriction* restriction,
+                                std::vector<Hit>* hits) const = 0;
 
   const VectorSpec spec_;
   const size_t size_;  // dimensions with zeros behind them
@@ -108,7 +127,10 @@ class IvfPq : public Base {
     index_.cp.niter = 10;
     index_.pq.cp.niter = 10;
     index_.use_precomputed_table = -1;  // would take more memory than the codes
-    const size_t step = std::max<size_t>(1, source.rows() / options.train_rows_max);
+    const size_t sample_max = options.train_rows_max > 0
+                                  ? options.train_rows_max
+                                  : std::max<size_t>(kTrainRows, kTrainRowsOfList * index_.nlist);
+    const size_t step = std::max<size_t>(1, source.rows() / sample_max);
     const size_t sample = source.rows() / step;
     const std::vector<float> train = ShapedRows(spec, source, 0, sample, step, size_);
     index_.train(static_cast<Id>(sample), train.data());
@@ -124,22 +146,21 @@ class IvfPq : public Base {
            sizeof(float) * size_ * (index_.nlist + kCodesOfPart);
   }
 
-  Status Search(VectorData query, const SearchOptions& options, const Restriction* restriction,
-                std::vector<Hit>* hits) const override {
+ protected:
+  Status FindCandidates(VectorData query, size_t wanted, const Restriction* restriction,
+                        std::vector<Hit>* hits) const override {
     try {
       std::vector<float> shaped(size_);
       Shape(spec_, query, size_, shaped.data());
-      const size_t wanted = std::min(Candidates(options), rows());
       // Lists are added until there are as many candidates as wanted, or no more lists.
-      for (size_t lists = std::min<size_t>(kFirstLists, index_.nlist);;
+      for (size_t lists = FirstLists(wanted, restriction);;
            lists = std::min<size_t>(index_.nlist, lists * 4)) {
         SearchLists(shaped.data(), lists, wanted, restriction, hits);
-        if (hits->size() >= wanted || lists == index_.nlist) break;
+        if (hits->size() >= wanted || lists == index_.nlist) return OkStatus();
       }
     } catch (const std::exception& error) {
       return FaissFailed(error);
     }
-    return Rank(query, options, hits);
   }
 
  private:
@@ -160,6 +181,16 @@ class IvfPq : public Base {
   static size_t ListsOf(size_t rows, const CompactOptions& options) {
     if (options.lists > 0) return options.lists;
     return std::max<size_t>(1, static_cast<size_t>(std::sqrt(static_cast<double>(rows))));
+  }
+
+  size_t FirstLists(size_t wanted, const Restriction* restriction) const {
+    double lists = static_cast<double>(wanted) / kCandidatesOfList;
+    if (restriction != nullptr) {
+      const double share = static_cast<double>(restriction->matches) / static_cast<double>(rows());
+      if (share <= kAllListsShare) return index_.nlist;
+      lists /= std::min(share, 1.0);
+    }
+    return std::min<size_t>(index_.nlist, static_cast<size_t>(lists) + 1);
   }
 
   void SearchLists(const float* query, size_t lists, size_t wanted, const Restriction* restriction,
@@ -215,8 +246,9 @@ class Lsh : public Base {
     return codes_.bytes() + rows() * sizeof(RowId) + index_.rrot.A.size() * sizeof(float);
   }
 
-  Status Search(VectorData query, const SearchOptions& options, const Restriction* restriction,
-                std::vector<Hit>* hits) const override {
+ protected:
+  Status FindCandidates(VectorData query, size_t wanted, const Restriction* restriction,
+                        std::vector<Hit>* hits) const override {
     std::vector<float> shaped(size_);
     Shape(spec_, query, size_, shaped.data());
     std::vector<uint8_t> bits(index_.code_size);
@@ -227,7 +259,7 @@ class Lsh : public Base {
     }
     CodedQuery coded;
     codes_.Prepare(bits.data(), &coded);
-    TopSlots top(std::min(Candidates(options), rows()));
+    TopSlots top(wanted);
     constexpr size_t kBlock = 64;
     Slot block[kBlock];
     float distances[kBlock];
@@ -237,13 +269,10 @@ class Lsh : public Base {
         if (Allows(restriction, slot)) block[count++] = slot;
       }
       codes_.Distances(coded, block, count, distances);
-      for (size_t i = 0; i < count; ++i) top.Offer(distances[i], block[i]);
+      for (size_t i = 0; i < count; ++i) top.Offer(distances[i], ids_[block[i]], block[i]);
     }
-    hits->clear();
-    for (const TopSlots::Entry& entry : top.Sorted()) {
-      hits->push_back({ids_[entry.slot], entry.slot, entry.distance});
-    }
-    return Rank(query, options, hits);
+    *hits = top.Sorted();
+    return OkStatus();
   }
 
  private:

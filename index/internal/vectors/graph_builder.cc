@@ -235,13 +235,21 @@ void GraphBuilder::LinkUnreachable(std::vector<Slot>* unreachable) {
   std::vector<bool> reached(codes_.rows(), false);
   Reach(graph_.entry(), &reached);
   Worker worker;
+  std::vector<Slot> lost;
   for (Slot slot = 0; slot < codes_.rows(); ++slot) {
     if (reached[slot] || !in_graph_[slot]) continue;
-    if (LinkFromNearest(slot, reached, &worker)) {
-      Reach(slot, &reached);
-    } else {
-      unreachable->push_back(slot);
-    }
+    if (!LinkFromNearest(slot, reached, &worker)) lost.push_back(slot);
+    // Walks begin there too: what it leads to is reached.
+    Reach(slot, &reached);
+  }
+  if (lost.empty()) return;
+  // Links that were added after one was given up may lead to it.
+  reached.assign(codes_.rows(), false);
+  Reach(graph_.entry(), &reached);
+  for (const Slot slot : lost) {
+    if (reached[slot]) continue;
+    unreachable->push_back(slot);
+    Reach(slot, &reached);
   }
 }
 

@@ -26,7 +26,7 @@ class GraphBuilder {
  public:
   // `in_graph` says of each slot whether it is to be in the graph at all. CANCELLED if stopped,
   // RESOURCE_EXHAUSTED without memory. Every slot can be reached from the entry on level 0, except
-  // those appended to `unreachable`, which are few.
+  // those appended to `unreachable` and what they lead to; they are few.
   static Result<Graph> Build(const Codes& codes, const std::vector<bool>& in_graph,
                              const BuildOptions& options, std::vector<Slot>* unreachable);
 

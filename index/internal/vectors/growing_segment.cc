@@ -105,14 +105,12 @@ Status GrowingSegment::Search(VectorData query, const SearchOptions& options,
       }
       chunk.codes.Distances(coded, block, size, distances);
       for (size_t i = 0; i < size; ++i) {
-        top.Offer(distances[i], static_cast<Slot>(begin + block[i]));
+        if (!top.Takes(distances[i])) continue;
+        top.Offer(distances[i], chunk.ids[block[i]], static_cast<Slot>(begin + block[i]));
       }
     }
   }
-  for (const TopSlots::Entry& entry : top.Sorted()) {
-    hits->push_back({id(entry.slot), entry.slot, entry.distance});
-  }
-  std::sort(hits->begin(), hits->end(), Nearer);
+  *hits = top.Sorted();
   return OkStatus();
 }
 

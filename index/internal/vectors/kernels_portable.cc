@@ -1,18 +1,9 @@
 // Kernels for any processor.
+#include "index/internal/vectors/half.h"
 #include "index/internal/vectors/kernels_blocks.h"
 
 namespace ragstone::index::vectors {
 namespace {
-
-// IEEE binary16 to float32: the exponent is moved by a multiplication, which also normalises
-// denormal numbers. Infinity and NaN are never stored.
-inline float HalfToFloat(uint16_t half) {
-  const uint32_t shifted = static_cast<uint32_t>(half & 0x7fff) << 13;
-  float magnitude;
-  __builtin_memcpy(&magnitude, &shifted, 4);
-  magnitude *= 0x1p112f;
-  return (half & 0x8000) != 0 ? -magnitude : magnitude;
-}
 
 inline float ValueAt(const uint8_t* row, size_t i, bool halves) {
   if (halves) {

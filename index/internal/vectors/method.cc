@@ -2,17 +2,15 @@
 
 #include <algorithm>
 
-#include "index/internal/vectors/huge_buffer.h"
+#include "index/internal/vectors/codes.h"
 
 namespace ragstone::index::vectors {
 namespace {
 
-constexpr uint64_t kUnit = 64;  // rows begin at multiples of this
-constexpr uint32_t kCodedDimensionsMin = 64;
 constexpr uint64_t kRowIdBytes = 20;  // by slot and sorted
 constexpr uint64_t kListBytes = 12;   // of a row in an inverted list, beside its code
 
-uint64_t Units(uint64_t bytes) { return (bytes + kUnit - 1) / kUnit * kUnit; }
+uint64_t Units(uint64_t bytes) { return (bytes + kRowUnit - 1) / kRowUnit * kRowUnit; }
 
 // Large memory comes in pieces.
 uint64_t Allocated(uint64_t bytes) {
@@ -22,20 +20,18 @@ uint64_t Allocated(uint64_t bytes) {
 
 // Codes and vectors, as a segment holds them.
 uint64_t RowBytes(const VectorSpec& spec, uint64_t rows) {
-  const uint64_t dimensions = spec.dimensions;
-  const uint64_t codes =
-      dimensions >= kCodedDimensionsMin ? Allocated(rows * Units(dimensions)) : 0;
-  switch (spec.storage) {
-    case Storage::kFloat32:
-      return Allocated(rows * Units(4 * dimensions)) + codes;
-    case Storage::kFloat16:
-      return Allocated(rows * Units(2 * dimensions)) + codes;
-    case Storage::kInt8:
-      return Allocated(rows * Units(dimensions));
-    case Storage::kBinary:
-      break;
-  }
-  return Allocated(rows * Units((dimensions + 7) / 8));
+  CodePlan plan;
+  plan.dimensions = spec.dimensions;
+  const auto bytes = [&](CodeKind kind) {
+    plan.kind = kind;
+    return Allocated(rows * plan.units() * kRowUnit);
+  };
+  const CodeKind walked = WalkKind(spec);
+  const uint64_t codes = bytes(walked);
+  if (walked != CodeKind::kInt8) return codes;
+  if (spec.storage == Storage::kFloat32) return codes + bytes(CodeKind::kFloat32);
+  if (spec.storage == Storage::kFloat16) return codes + bytes(CodeKind::kFloat16);
+  return codes;
 }
 
 std::string InMegabytes(uint64_t bytes) { return std::to_string((bytes >> 20) + 1) + " MB"; }
@@ -114,7 +110,7 @@ Result<MethodChoice> ChooseMethod(const MethodQuestion& question) {
   if (question.rows <= question.scan_rows_max) {
     return with(Method::kScan, std::to_string(question.rows) + " vectors: up to " +
                                    std::to_string(question.scan_rows_max) +
-                                   " are scanned in about a millisecond, exactly");
+                                   " are scanned in about a millisecond");
   }
   const uint64_t graph = ForecastBytes(question, Method::kGraph);
   if (question.memory_bytes == 0 || graph <= question.memory_bytes) {

@@ -26,11 +26,6 @@ class Pool {
     size_ = 0;
     next_ = 0;
   }
-  // More room for a walk that goes on.
-  void Grow(size_t capacity) {
-    if (entries_.size() < capacity + 1) entries_.resize(capacity + 1);
-    capacity_ = std::max(capacity_, capacity);
-  }
 
   size_t size() const { return size_; }
   size_t capacity() const { return capacity_; }

@@ -10,18 +10,9 @@
 namespace ragstone::index::vectors {
 namespace {
 
-// Of shorter vectors int8 codes would save little and tell too little apart.
-constexpr uint32_t kCodedDimensionsMin = 64;
+constexpr Slot kCountedSlots = 2000;
 
 }  // namespace
-
-CodeKind Segment::WalkKind(const VectorSpec& spec) {
-  if (spec.metric == Metric::kHamming || spec.storage == Storage::kBinary) return CodeKind::kBits;
-  if (spec.storage == Storage::kInt8 || spec.dimensions >= kCodedDimensionsMin) {
-    return CodeKind::kInt8;
-  }
-  return spec.storage == Storage::kFloat16 ? CodeKind::kFloat16 : CodeKind::kFloat32;
-}
 
 Result<std::unique_ptr<Segment>> Segment::Build(const VectorSpec& spec, const RowSource& source,
                                                 const SealOptions& options) {
@@ -34,6 +25,7 @@ Result<std::unique_ptr<Segment>> Segment::Build(const VectorSpec& spec, const Ro
   segment->spec_ = spec;
   RETURN_IF_ERROR(segment->EncodeAll(source));
   if (options.with_graph && source.rows() > 0) RETURN_IF_ERROR(segment->BuildGraph(options));
+  segment->CountLinks();
   segment->IndexRows();
   return segment;
 }
@@ -49,11 +41,18 @@ Status Segment::EncodeAll(const RowSource& source) {
     ASSIGN_OR_RETURN(exact_, Codes::Make(PlanCodes(exact, spec_, source), source.rows()));
   }
   row_ids_.reserve(source.rows());
+  float cut = 0;
   for (size_t i = 0; i < source.rows(); ++i) {
     const VectorData vector = source.vector(i);
     row_ids_.push_back(source.id(i));
-    walk_.Encode(static_cast<Slot>(i), vector);
+    cut = std::max(cut, walk_.Encode(static_cast<Slot>(i), vector));
     if (apart) exact_.Encode(static_cast<Slot>(i), vector);
+  }
+  if (cut == 0) return OkStatus();
+  // The plan was made from a sample, which had no row as long as some of these.
+  ASSIGN_OR_RETURN(walk_, Codes::Make(PlanCodes(kind, spec_, source, cut), source.rows()));
+  for (size_t i = 0; i < source.rows(); ++i) {
+    walk_.Encode(static_cast<Slot>(i), source.vector(i));
   }
   return OkStatus();
 }
@@ -76,6 +75,21 @@ Status Segment::BuildGraph(const SealOptions& options) {
     if (!in_graph[order[i]]) twins_.Mark(static_cast<Slot>(i));
   }
   return OkStatus();
+}
+
+void Segment::CountLinks() {
+  if (!graph_ || rows() == 0) return;
+  const size_t between = std::max<size_t>(1, rows() / kCountedSlots);
+  size_t links = 0, slots = 0;
+  for (size_t slot = 0; slot < rows(); slot += between) {
+    if (twins_.IsTwin(static_cast<Slot>(slot))) continue;
+    const Slot* places = graph_->Places(static_cast<Slot>(slot), 0);
+    for (uint32_t p = 0; p < graph_->places(0) && places[p] != kNoSlot; ++p) ++links;
+    ++slots;
+  }
+  if (slots == 0) return;
+  const double mean = static_cast<double>(links) / static_cast<double>(slots);
+  two_hop_links_ = mean + mean * mean;
 }
 
 std::vector<Slot> Segment::FindEqual() const {

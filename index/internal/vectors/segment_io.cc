@@ -14,7 +14,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "parts are stored as they are in memory");
 
 constexpr uint32_t kMagic = 0x52535647;  // "RSVG"
-constexpr uint8_t kVersion = 1;
+constexpr uint8_t kVersion = 2;          // 1: ef for one number of hits only
 constexpr size_t kPayloadMax = size_t{1} << 20;
 constexpr size_t kFrameBytes = 4 + 1 + 8 + 4 + 8;  // magic, version, stamp, number, checksum
 constexpr size_t kReadRows = 4096;
@@ -128,6 +128,7 @@ struct Header {
   VectorSpec spec;
   uint64_t rows = 0;
   uint64_t ef = 0;
+  uint64_t wide_ef = 0;
   CodePlan walk;
   bool separate_exact = false;  // vectors are held beside the codes
   bool with_exact = false;      // and were stored
@@ -147,6 +148,7 @@ std::string Encoded(const Header& header) {
   encoder.U8(static_cast<uint8_t>(header.spec.storage));
   encoder.Varint(header.rows);
   encoder.Varint(header.ef);
+  encoder.Varint(header.wide_ef);
   encoder.U8(static_cast<uint8_t>(header.walk.kind));
   encoder.F32(header.walk.step);
   encoder.Varint(header.walk.centre.size());
@@ -183,6 +185,7 @@ Result<Header> DecodedHeader(std::string_view bytes) {
   header.spec.storage = static_cast<Storage>(decoder.U8());
   header.rows = decoder.Varint();
   header.ef = decoder.Varint();
+  header.wide_ef = decoder.Varint();
   header.walk.kind = static_cast<CodeKind>(decoder.U8());
   header.walk.metric = header.spec.metric;
   header.walk.dimensions = header.spec.dimensions;
@@ -212,6 +215,7 @@ class SegmentWriter {
     header.spec = segment.spec_;
     header.rows = segment.rows();
     header.ef = segment.ef();
+    header.wide_ef = segment.wide_ef();
     header.walk = segment.walk_.plan();
     header.separate_exact = segment.exact_.plan().dimensions != 0;
     header.with_exact = header.separate_exact && options.with_exact;
@@ -251,7 +255,8 @@ class SegmentReader {
 
   Result<std::unique_ptr<Segment>> Read(const ExactReader* vectors) {
     segment_->spec_ = header_.spec;
-    segment_->set_ef(std::clamp<size_t>(header_.ef, 1, Segment::kEfMax));
+    segment_->set_ef(std::clamp<size_t>(header_.ef, 1, Segment::kEfMax),
+                     std::min<size_t>(header_.wide_ef, Segment::kEfMax));
     RETURN_IF_ERROR(ReadRows());
     if (header_.links != 0) RETURN_IF_ERROR(ReadGraph());
     RETURN_IF_ERROR(ReadSlots());
@@ -261,7 +266,7 @@ class SegmentReader {
 
  private:
   Status ReadRows() {
-    if (header_.walk.kind != Segment::WalkKind(header_.spec)) return Damaged("the kind of codes");
+    if (header_.walk.kind != WalkKind(header_.spec)) return Damaged("the kind of codes");
     // Memory comes row by row first, so that a wrong count ends at the missing chunk.
     for (uint64_t rows = 0; rows < header_.rows;) {
       const uint64_t more = std::min<uint64_t>(header_.rows - rows, kPayloadMax / sizeof(RowId));
@@ -278,14 +283,7 @@ class SegmentReader {
     RETURN_IF_ERROR(parts_->Read(segment_->walk_.row_bytes()));
     RETURN_IF_ERROR(parts_->Read(segment_->walk_.factors()));
     RETURN_IF_ERROR(parts_->Read(segment_->walk_.norms()));
-    const auto finite = [](float value) { return std::isfinite(value); };
-    const auto all_finite = [&](std::span<const float> values) {
-      return std::all_of(values.begin(), values.end(), finite);
-    };
-    if (!all_finite(segment_->walk_.factors()) || !all_finite(segment_->walk_.norms())) {
-      return Damaged("the scale of a row");
-    }
-    return OkStatus();
+    return segment_->walk_.AllFinite() ? OkStatus() : Damaged("a value that is not finite");
   }
 
   Status ReadGraph() {
@@ -316,8 +314,10 @@ class SegmentReader {
       if (slot >= header_.rows || slot == 0 || segment_->twins_.IsTwin(slot)) {
         return Damaged("a slot");
       }
+      if (!segment_->walk_.EqualRows(slot, slot - 1)) return Damaged("rows that are not equal");
       segment_->twins_.Mark(slot);
     }
+    segment_->CountLinks();
     return OkStatus();
   }
 
@@ -328,7 +328,10 @@ class SegmentReader {
     plan.dimensions = header_.spec.dimensions;
     if (!header_.with_exact && vectors == nullptr) return OkStatus();
     ASSIGN_OR_RETURN(segment_->exact_, Codes::Make(plan, header_.rows));
-    if (header_.with_exact) return parts_->Read(segment_->exact_.row_bytes());
+    if (header_.with_exact) {
+      RETURN_IF_ERROR(parts_->Read(segment_->exact_.row_bytes()));
+      return segment_->exact_.AllFinite() ? OkStatus() : Damaged("a value that is not finite");
+    }
     std::vector<float> values;
     for (size_t begin = 0; begin < header_.rows; begin += kReadRows) {
       const size_t count = std::min<size_t>(kReadRows, header_.rows - begin);

@@ -11,6 +11,9 @@ namespace {
 // Above this share of matches a walk over all rows finds enough of them on its way; below, one over
 // matches alone is shorter.
 constexpr double kTwoHopShareMax = 0.4;
+// So many rows that pass must be at one or two links' distance: with fewer, walks over them end in
+// places from which the best cannot be reached.
+constexpr double kTwoHopPassingMin = 10;
 // A walk over all rows shows where to begin one over matches.
 constexpr size_t kSeedWidth = 32;
 constexpr size_t kScanBlock = 64;
@@ -53,26 +56,38 @@ Segment::Plan Segment::PlanSearch(const SearchOptions& options,
   Plan plan;
   plan.rescore =
       RescoreOf(spec_.metric == Metric::kHamming ? CodeKind::kFloat32 : walk_.plan().kind, options);
-  plan.ef = std::max(options.ef > 0 ? options.ef : ef(), plan.rescore);
+  plan.ef = std::max(options.ef > 0 ? options.ef : EfOf(options.k), plan.rescore);
+  // Of signs alone it is their errors that cost hits: the more that are ranked by their vectors,
+  // the fewer.
+  if (only_bits() && options.rescore == 0) plan.rescore = std::min(plan.ef, kEfMax);
   if (!graph_ || plan.ef > kEfMax || plan.ef * 8 > rows()) return plan;
   if (restriction == nullptr) {
     plan.way = Way::kWalk;
     return plan;
   }
-  if (restriction->matches <= kScanMatchesMax) return plan;
+  if (restriction->matches <= options.scan_matches_max) return plan;
   const double share = static_cast<double>(restriction->matches) / static_cast<double>(rows());
   if (share >= kTwoHopShareMax) {
     plan.way = Way::kWalk;
     plan.ef = std::min(kEfMax, static_cast<size_t>(static_cast<double>(plan.ef) / share));
-  } else {
+  } else if (share * two_hop_links_ >= kTwoHopPassingMin) {
     plan.way = Way::kWalkTwoHops;
   }
   return plan;
 }
 
+size_t Segment::EfOf(size_t k) const {
+  const size_t usual = ef(), wide = wide_ef();
+  if (k <= kUsualHits || wide == 0) return usual;
+  if (k > kWideHits) return std::min(kEfMax, wide * k / kWideHits);
+  if (wide <= usual) return usual;
+  return usual + (wide - usual) * (k - kUsualHits) / (kWideHits - kUsualHits);
+}
+
 void Segment::BeginWalk(const Plan& plan, VectorData query, const SlotPredicate* allowed,
-                        Walk* walk) const {
+                        Slot held_out, Walk* walk) const {
   walk->Begin(*graph_, walk_);
+  walk->HoldOut(held_out);
   if (allowed != nullptr) {
     walk->Collect(*allowed, twins_, plan.way == Way::kWalk ? plan.rescore : plan.ef);
   }
@@ -82,6 +97,52 @@ void Segment::BeginWalk(const Plan& plan, VectorData query, const SlotPredicate*
   seeds.insert(seeds.end(), unreachable_.begin(), unreachable_.end());
   const bool restricted = plan.way == Way::kWalkTwoHops;
   walk->Start(0, restricted ? kSeedWidth : plan.ef, seeds);
+}
+
+bool Segment::WalkFreely(const Plan& plan, VectorData query, const SearchOptions& options,
+                         std::vector<Slot>* slots) const {
+  Walk* const walk = ThreadWalk(0);
+  BeginWalk(plan, query, nullptr, options.held_out, walk);
+  walk->Run();
+  TakeFound(*walk, false, plan.rescore, slots);
+  const size_t others = options.held_out == kNoSlot ? rows() : rows() - 1;
+  return slots->size() >= std::min(options.k, others);
+}
+
+bool Segment::WalkRestricted(Plan plan, VectorData query, const SearchOptions& options,
+                             const Restriction& restriction, std::vector<Slot>* slots) const {
+  Walk* const walk = ThreadWalk(0);
+  const auto passes = [&](Slot slot) { return restriction.allowed(row_ids_[slot], slot); };
+  const SlotPredicate allowed(passes);
+  // A little more than k, because at the rim of what was searched more is missed.
+  const size_t wanted = std::min(plan.rescore, options.k + (options.k + 1) / 2);
+  for (;;) {
+    BeginWalk(plan, query, &allowed, options.held_out, walk);
+    walk->Run();
+    const bool two_hops = plan.way == Way::kWalkTwoHops;
+    const bool enough = two_hops ? WalkTwoHops(plan, walk) : walk->FoundWithin() >= wanted;
+    if (enough) break;
+    if (two_hops || !Widen(walk->FoundWithin(), wanted, &plan)) return false;
+  }
+  TakeFound(*walk, true, plan.rescore, slots);
+  return true;
+}
+
+bool Segment::WalkTwoHops(const Plan& plan, Walk* walk) const {
+  // Where the filter and the vectors have to do with each other, the share around the query is not
+  // that of the segment.
+  if (walk->PassingShare() * two_hop_links_ < kTwoHopPassingMin) return false;
+  walk->Restrict();
+  walk->Run();
+  return walk->found().size() >= plan.ef;
+}
+
+bool Segment::Widen(size_t within, size_t wanted, Plan* plan) const {
+  // If the share of passing rows stays as it was; half as much again because it may not.
+  const size_t ef = plan->ef * wanted * 3 / (2 * std::max<size_t>(within, 1));
+  if (ef > kEfMax || ef * 8 > rows()) return false;
+  plan->ef = std::max(ef, 2 * plan->ef);
+  return true;
 }
 
 void Segment::TakeFound(const Walk& walk, bool restricted, size_t most,
@@ -109,7 +170,9 @@ void Segment::ScanSlots(const Codes& codes, VectorData query, const Restriction*
   size_t count = 0;
   const auto flush = [&] {
     codes.Distances(coded, block, count, distances);
-    for (size_t i = 0; i < count; ++i) top->Offer(distances[i], block[i]);
+    for (size_t i = 0; i < count; ++i) {
+      if (top->Takes(distances[i])) top->Offer(distances[i], row_ids_[block[i]], block[i]);
+    }
     count = 0;
   };
   const auto consider = [&](Slot slot) {
@@ -135,11 +198,11 @@ void Segment::Scan(VectorData query, size_t most, const Restriction* restriction
   TopSlots top(most);
   ScanSlots(matches <= kExactScanMax ? best_codes() : walk_, query, restriction, &top);
   slots->clear();
-  for (const TopSlots::Entry& entry : top.Sorted()) slots->push_back(entry.slot);
+  for (const Hit& hit : top.Sorted()) slots->push_back(hit.slot);
 }
 
-Status Segment::ExactDistances(VectorData query, const std::vector<Slot>& slots,
-                               const ExactReader* reader, std::vector<float>* distances) const {
+Status Segment::Distances(VectorData query, const std::vector<Slot>& slots,
+                          const ExactReader* reader, std::vector<float>* distances) const {
   distances->resize(slots.size());
   if (has_exact() || reader == nullptr) {
     CodedQuery coded;
@@ -153,35 +216,19 @@ Status Segment::ExactDistances(VectorData query, const std::vector<Slot>& slots,
   }
   std::vector<RowId> rows;
   for (const Slot slot : slots) rows.push_back(row_ids_[slot]);
-  std::vector<float> vectors(slots.size() * spec_.dimensions);
-  RETURN_IF_ERROR(reader->Read(rows, vectors.data()));
-  CodePlan plan;
-  plan.metric = spec_.metric;
-  plan.dimensions = spec_.dimensions;
-  ASSIGN_OR_RETURN(Codes read, Codes::Make(plan, slots.size()));
-  std::vector<Slot> all(slots.size());
-  for (size_t i = 0; i < slots.size(); ++i) {
-    all[i] = static_cast<Slot>(i);
-    read.Encode(all[i], vectors.data() + i * spec_.dimensions);
-  }
-  CodedQuery coded;
-  read.Prepare(query, &coded);
-  read.Distances(coded, all.data(), all.size(), distances->data());
-  return OkStatus();
+  ASSIGN_OR_RETURN(ExactDistances read, ExactDistances::Make(spec_, query, rows.size()));
+  return read.Measure(*reader, rows, distances->data());
 }
 
 Status Segment::Rank(VectorData query, const std::vector<Slot>& slots, const SearchOptions& options,
                      std::vector<Hit>* hits) const {
   std::vector<float> distances;
-  RETURN_IF_ERROR(ExactDistances(query, slots, options.reader, &distances));
+  RETURN_IF_ERROR(Distances(query, slots, options.reader, &distances));
   hits->clear();
   for (size_t i = 0; i < slots.size(); ++i) {
     hits->push_back({row_ids_[slots[i]], slots[i], distances[i]});
   }
-  const size_t count = std::min(options.k, hits->size());
-  std::partial_sort(hits->begin(), hits->begin() + static_cast<ptrdiff_t>(count), hits->end(),
-                    Nearer);
-  hits->resize(count);
+  KeepNearest(options.k, hits);
   return OkStatus();
 }
 
@@ -189,23 +236,12 @@ Status Segment::Search(VectorData query, const SearchOptions& options,
                        const Restriction* restriction, std::vector<Hit>* hits) const {
   const Plan plan = PlanSearch(options, restriction);
   std::vector<Slot> slots;
+  bool found = false;
   if (plan.way != Way::kScan) {
-    Walk* const walk = ThreadWalk(0);
-    const auto passes = [&](Slot slot) { return restriction->allowed(row_ids_[slot], slot); };
-    const SlotPredicate allowed(passes);
-    BeginWalk(plan, query, restriction != nullptr ? &allowed : nullptr, walk);
-    walk->Run();
-    if (plan.way == Way::kWalkTwoHops) {
-      walk->Restrict();
-      walk->Run();
-    }
-    TakeFound(*walk, restriction != nullptr, plan.rescore, &slots);
+    found = restriction == nullptr ? WalkFreely(plan, query, options, &slots)
+                                   : WalkRestricted(plan, query, options, *restriction, &slots);
   }
-  // A walk may come short of what there is; without restriction it finds all that can be reached.
-  if (plan.way == Way::kScan ||
-      (restriction != nullptr && slots.size() < std::min(options.k, rows()))) {
-    Scan(query, plan.rescore, restriction, &slots);
-  }
+  if (!found) Scan(query, plan.rescore, restriction, &slots);
   return Rank(query, slots, options, hits);
 }
 
@@ -227,7 +263,7 @@ Status Segment::SearchBatch(std::span<const VectorData> queries, const SearchOpt
   size_t next = 0;
   const auto begin = [&](Running* slot) {
     slot->query = next++;
-    BeginWalk(plan, queries[slot->query], nullptr, slot->walk);
+    BeginWalk(plan, queries[slot->query], nullptr, options.held_out, slot->walk);
     slot->walk->Gather();
   };
   for (size_t i = 0; i < std::min(kBatchWalks, queries.size()); ++i) {
@@ -244,6 +280,9 @@ Status Segment::SearchBatch(std::span<const VectorData> queries, const SearchOpt
       }
       TakeFound(*running[i].walk, false, plan.rescore, &slots);
       const size_t query = running[i].query;
+      if (slots.size() < std::min(options.k, rows())) {
+        Scan(queries[query], plan.rescore, nullptr, &slots);
+      }
       RETURN_IF_ERROR(Rank(queries[query], slots, options, &(*hits)[query]));
       if (next < queries.size()) {
         begin(&running[i]);
@@ -278,21 +317,20 @@ Status Segment::SearchExact(VectorData query, const SearchOptions& options,
   if (has_exact() || options.reader == nullptr) {
     TopSlots top(options.k);
     ScanSlots(best_codes(), query, restriction, &top);
-    for (const TopSlots::Entry& entry : top.Sorted()) slots.push_back(entry.slot);
+    for (const Hit& hit : top.Sorted()) slots.push_back(hit.slot);
     return Rank(query, slots, options, hits);
   }
+  ASSIGN_OR_RETURN(ExactDistances read, ExactDistances::Make(spec_, query, rows()));
   hits->clear();
-  constexpr Slot kAtOnce = 4096;
-  for (Slot begin = 0; begin < rows(); begin += kAtOnce) {
-    slots.clear();
-    for (Slot slot = begin; slot < std::min<size_t>(rows(), size_t{begin} + kAtOnce); ++slot) {
-      if (AllowsSlot(restriction, row_ids_, slot)) slots.push_back(slot);
+  std::vector<Hit> block;
+  for (Slot slot = 0; slot < rows();) {
+    block.clear();
+    for (; slot < rows() && block.size() < ExactDistances::kRowsAtOnce; ++slot) {
+      if (AllowsSlot(restriction, row_ids_, slot)) block.push_back({row_ids_[slot], slot, 0});
     }
-    std::vector<Hit> found;
-    RETURN_IF_ERROR(Rank(query, slots, options, &found));
-    hits->insert(hits->end(), found.begin(), found.end());
-    std::sort(hits->begin(), hits->end(), Nearer);
-    if (hits->size() > options.k) hits->resize(options.k);
+    RETURN_IF_ERROR(read.Measure(*options.reader, block));
+    hits->insert(hits->end(), block.begin(), block.end());
+    KeepNearest(options.k, hits);
   }
   return OkStatus();
 }

@@ -7,29 +7,23 @@
 
 namespace ragstone::index::vectors {
 
-// The nearest `most` of any number of slots: what is nearer than the bar is collected, and cut back
-// when it has become twice as much. Not thread-safe.
+// The nearest `most` of any number of rows, of equally near ones those of smaller numbers: what is
+// not beyond the bar is collected, and cut back when it has become twice as much. Not thread-safe.
 class TopSlots {
  public:
-  struct Entry {
-    float distance;
-    Slot slot;
-    bool operator<(const Entry& other) const {
-      return distance != other.distance ? distance < other.distance : slot < other.slot;
-    }
-  };
-
   explicit TopSlots(size_t most) : most_(most) {}
 
-  void Offer(float distance, Slot slot) {
-    if (distance > bar_) return;
-    entries_.push_back({distance, slot});
+  // Whether Offer would look at it at all; false for NaN. Saves fetching the row's number.
+  bool Takes(float distance) const { return distance <= bar_; }
+  void Offer(float distance, RowId row, Slot slot) {
+    if (!Takes(distance)) return;
+    entries_.push_back({row, slot, distance});
     if (entries_.size() >= 2 * most_ + kSlack) Cut();
   }
   // Nearest first.
-  const std::vector<Entry>& Sorted() {
+  const std::vector<Hit>& Sorted() {
     Cut();
-    std::sort(entries_.begin(), entries_.end());
+    std::sort(entries_.begin(), entries_.end(), Nearer);
     return entries_;
   }
 
@@ -40,7 +34,7 @@ class TopSlots {
     if (entries_.size() <= most_) return;
     if (most_ > 0) {
       const auto last = entries_.begin() + static_cast<ptrdiff_t>(most_ - 1);
-      std::nth_element(entries_.begin(), last, entries_.end());
+      std::nth_element(entries_.begin(), last, entries_.end(), Nearer);
       bar_ = last->distance;
     }
     entries_.resize(most_);
@@ -48,7 +42,7 @@ class TopSlots {
 
   const size_t most_;
   float bar_ = 3.4e38f;
-  std::vector<Entry> entries_;
+  std::vector<Hit> entries_;
 };
 
 }  // namespace ragstone::index::vectors

@@ -21,6 +21,7 @@ class Twins {
   bool IsTwin(Slot slot) const {
     return slot / 64 < words_.size() && (words_[slot / 64] >> slot % 64 & 1) != 0;
   }
+  bool HasTwin(Slot slot) const { return count_ != 0 && IsTwin(slot + 1); }
   size_t count() const { return count_; }
 
   // Calls `f` with the slot and those equal to it, until it returns false.

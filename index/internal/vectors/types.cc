@@ -11,32 +11,6 @@ constexpr float kFloatMax = 1e16f;
 
 }  // namespace
 
-float ScoreOf(Metric metric, float distance) {
-  switch (metric) {
-    case Metric::kInnerProduct:
-    case Metric::kCosine:
-      return -distance;
-    case Metric::kL2:
-      return std::sqrt(distance > 0 ? distance : 0);
-    case Metric::kHamming:
-      break;
-  }
-  return distance;
-}
-
-float DistanceOf(Metric metric, float score) {
-  switch (metric) {
-    case Metric::kInnerProduct:
-    case Metric::kCosine:
-      return -score;
-    case Metric::kL2:
-      return score * score;
-    case Metric::kHamming:
-      break;
-  }
-  return score;
-}
-
 std::string_view MetricName(Metric metric) {
   switch (metric) {
     case Metric::kInnerProduct:
@@ -118,6 +92,20 @@ Status CheckVector(const VectorSpec& spec, VectorData vector) {
                            "another metric or leave the vector out");
   }
   return OkStatus();
+}
+
+void Normalise(float* values, size_t size) {
+  double norm = 0;
+  for (size_t i = 0; i < size; ++i) norm += double{values[i]} * values[i];
+  if (norm == 0) return;
+  const double exact = 1.0 / std::sqrt(norm);
+  const auto factor = static_cast<float>(exact);
+  if (std::isfinite(factor)) {
+    for (size_t i = 0; i < size; ++i) values[i] *= factor;
+    return;
+  }
+  // The factor of a vector of tiny values is beyond what a float32 holds; its products are not.
+  for (size_t i = 0; i < size; ++i) values[i] = static_cast<float>(values[i] * exact);
 }
 
 }  // namespace ragstone::index::vectors

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/status.h"
+#include "index/limits.h"
 
 namespace ragstone::index::vectors {
 
@@ -15,7 +16,7 @@ using RowId = uint64_t;
 using Slot = uint32_t;
 inline constexpr Slot kNoSlot = 0xffffffff;
 
-inline constexpr uint32_t kDimensionsMax = 8192;
+using index::kDimensionsMax;
 inline constexpr size_t kSegmentRowsMax = 1u << 30;
 
 // Values are stored; new ones are added at the end.
@@ -46,11 +47,6 @@ inline bool Nearer(const Hit& a, const Hit& b) {
   return a.distance != b.distance ? a.distance < b.distance : a.row < b.row;
 }
 
-// What people are shown: the inner product, the cosine, the distance, the number of bits.
-float ScoreOf(Metric metric, float distance);
-// The distance of a score, for searches by score.
-float DistanceOf(Metric metric, float score);
-
 std::string_view MetricName(Metric metric);
 std::string_view StorageName(Storage storage);
 // Bytes of a vector as it is given.
@@ -61,5 +57,8 @@ Status CheckSpec(const VectorSpec& spec);
 // INVALID_ARGUMENT for NaN, infinity, values that storage cannot hold, a zero vector under cosine,
 // and bits set beyond the last.
 Status CheckVector(const VectorSpec& spec, VectorData vector);
+
+// Makes a vector that is not zero one of length one, however short or long it is.
+void Normalise(float* values, size_t size);
 
 }  // namespace ragstone::index::vectors

@@ -15,7 +15,10 @@ void Walk::Begin(const Graph& graph, const Codes& codes) {
   allowed_ = nullptr;
   two_hops_ = false;
   results_on_ = false;
+  held_out_ = kNoSlot;
   distances_ = 0;
+  met_ = 0;
+  passed_ = 0;
 }
 
 Slot Walk::Descend(int level) {
@@ -30,7 +33,7 @@ Slot Walk::Descend(int level) {
       for (uint32_t p = 0; p < graph_->places(above); ++p) {
         const Slot next = Graph::Read(places + p);
         if (next == kNoSlot) break;
-        Add(next);
+        if (next != held_out_) Add(next);
       }
       batch_distances_.resize(batch_.size());
       codes_->Distances(query_, batch_.data(), batch_.size(), batch_distances_.data());
@@ -51,6 +54,7 @@ void Walk::Start(int level, size_t width, const std::vector<Slot>& seeds) {
   visited_.Reset(graph_->rows());
   pool_.Reset(width);
   batch_.clear();
+  if (held_out_ != kNoSlot) visited_.Add(held_out_);
   for (const Slot seed : seeds) {
     if (visited_.Add(seed)) Add(seed);
   }
@@ -64,18 +68,36 @@ void Walk::Collect(const SlotPredicate& allowed, const Twins& twins, size_t capa
   results_.Reset(capacity);
 }
 
-bool Walk::Passes(Slot slot) const {
+bool Walk::Passes(Slot slot) {
+  if (!twins_->HasTwin(slot)) return (*allowed_)(slot);
+  // There may be thousands of them, and each neighbour leads here again.
+  if (rejected_.Contains(slot)) return false;
   bool passes = false;
   twins_->ForEqual(slot, [&](Slot equal) { return !(passes = (*allowed_)(equal)); });
+  if (!passes) rejected_.Add(slot);
   return passes;
 }
 
 void Walk::OfferResult(float distance, Slot slot) {
+  if (!(distance < results_.bar())) return;
+  bool passes = false;
   twins_->ForEqual(slot, [&](Slot equal) {
     if (!(distance < results_.bar())) return false;
-    if ((*allowed_)(equal)) results_.Offer(distance, equal);
+    if (!(*allowed_)(equal)) return true;
+    passes = true;
+    results_.Offer(distance, equal);
     return true;
   });
+  ++met_;
+  passed_ += passes;
+}
+
+size_t Walk::FoundWithin() const {
+  if (!pool_.full() || pool_.size() == 0) return results_.size();
+  const float radius = pool_[pool_.size() - 1].distance;
+  size_t within = 0;
+  while (within < results_.size() && results_[within].distance <= radius) ++within;
+  return within;
 }
 
 void Walk::Restrict() {
@@ -90,6 +112,8 @@ void Walk::Restrict() {
   pool_.Reset(std::max(pool_.capacity(), results_.capacity()));
   results_.Reset(results_.capacity());
   visited_.Reset(graph_->rows());
+  rejected_.Reset(graph_->rows());
+  if (held_out_ != kNoSlot) visited_.Add(held_out_);
   for (const Pool::Entry& seed : seeds) {
     if (!visited_.Add(seed.slot())) continue;
     pool_.Offer(seed.distance, seed.slot());

@@ -21,6 +21,8 @@ class Walk {
   // outlive the search.
   void Begin(const Graph& graph, const Codes& codes);
   CodedQuery* query() { return &query_; }
+  // Before anything else: the walk does not set foot on this slot, which is not the entry.
+  void HoldOut(Slot slot) { held_out_ = slot; }
 
   // Rows that pass are collected apart, `capacity` of them, and their twins as far as they pass.
   // Before Start. The twins must outlive the search.
@@ -43,13 +45,20 @@ class Walk {
 
   // What was found, the nearest first. After Collect, rows that pass.
   const Pool& found() const { return results_on_ ? results_ : pool_; }
+  // After Collect and a run over all rows: how many of what was found lie within the radius that
+  // was searched. Of what lies beyond, nearer rows may have been missed.
+  size_t FoundWithin() const;
+  // After Collect: which share of the rows that were met passes.
+  double PassingShare() const {
+    return met_ == 0 ? 0 : static_cast<double>(passed_) / static_cast<double>(met_);
+  }
   size_t distances() const { return distances_; }
 
  private:
   void GatherPlain(Slot from);
   void GatherTwoHops(Slot from);
-  // Whether the row or one of its twins passes.
-  bool Passes(Slot slot) const;
+  // Whether the row or one of its twins passes. Twins are asked about once in a search.
+  bool Passes(Slot slot);
   void OfferResult(float distance, Slot slot);
   void Add(Slot slot) {
     batch_.push_back(slot);
@@ -63,8 +72,12 @@ class Walk {
   bool two_hops_ = false;
   bool results_on_ = false;
   int level_ = 0;
+  Slot held_out_ = kNoSlot;
   CodedQuery query_;
   VisitedSet visited_;
+  VisitedSet rejected_;  // have twins, and none passes; their links may still be followed
+  size_t met_ = 0;
+  size_t passed_ = 0;
   Pool pool_;
   Pool results_;
   std::vector<Slot> batch_;

@@ -32,10 +32,6 @@ struct alignas(16) KeyTile {
   T rows[kTileKeys][kHead + 8];
 };
 
-struct alignas(16) SixteenBytes {
-  uint32_t words[4];
-};
-
 // What a thread copies of a tile: the loads are all begun before the first is stored, so that their
 // latencies overlap.
 template <typename T, int kHead>
@@ -47,19 +43,19 @@ class TileCopy {
 #pragma unroll
     for (int i = 0; i < kParts; ++i) {
       const int row = first + RowOf(i) < length ? first + RowOf(i) : length - 1;
-      parts_[i] = *reinterpret_cast<const SixteenBytes*>(text + static_cast<size_t>(row) * stride +
-                                                         AtOf(i));
+      parts_[i] =
+          *reinterpret_cast<const Values<T>*>(text + static_cast<size_t>(row) * stride + AtOf(i));
     }
   }
   __device__ inline void Store(KeyTile<T, kHead>* tile) const {
 #pragma unroll
     for (int i = 0; i < kParts; ++i) {
-      *reinterpret_cast<SixteenBytes*>(&tile->rows[RowOf(i)][AtOf(i)]) = parts_[i];
+      *reinterpret_cast<Values<T>*>(&tile->rows[RowOf(i)][AtOf(i)]) = parts_[i];
     }
   }
 
  private:
-  static constexpr int kValues = 16 / sizeof(T);
+  static constexpr int kValues = Values<T>::kCount;
   static constexpr int kPartsOfRow = kHead / kValues;
   static constexpr int kParts = kTileKeys * kPartsOfRow / kAttentionThreads;
 
@@ -69,7 +65,7 @@ class TileCopy {
   __device__ static inline int RowOf(int i) { return Number(i) / kPartsOfRow; }
   __device__ static inline int AtOf(int i) { return Number(i) % kPartsOfRow * kValues; }
 
-  SixteenBytes parts_[kParts];
+  Values<T> parts_[kParts];
 };
 
 // What a lane keeps of its warp's 16 query rows: those of `row` and row + 8 in the fragments'

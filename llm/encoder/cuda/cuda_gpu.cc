@@ -26,6 +26,9 @@ Status ToStatus(cudaError_t error, const char* what) {
   return Unavailable(Reason::kWorkerUnavailable, message);
 }
 
+// A setting of the calling thread, so every call begins with it.
+Status Select(int device) { return ToStatus(cudaSetDevice(device), "be selected"); }
+
 class CudaGraph final : public Graph {
  public:
   explicit CudaGraph(cudaGraphExec_t graph) : graph_(graph) {}
@@ -36,7 +39,6 @@ class CudaGraph final : public Graph {
   const cudaGraphExec_t graph_;
 };
 
-// Every call selects the device first: it is a setting of the calling thread.
 class CudaQueue final : public Queue {
  public:
   CudaQueue(int device, const Info& info, std::shared_ptr<void> workspace)
@@ -49,7 +51,7 @@ class CudaQueue final : public Queue {
   }
 
   Status Start(Priority priority) {
-    RETURN_IF_ERROR(Select());
+    RETURN_IF_ERROR(Select(device_));
     int least = 0;
     int greatest = 0;
     RETURN_IF_ERROR(
@@ -95,7 +97,7 @@ class CudaQueue final : public Queue {
     return Run("pool", [&] { return LaunchPool(info_.type, call, stream_); });
   }
   Status Multiply(const MultiplyCall& call) override {
-    RETURN_IF_ERROR(Select());
+    RETURN_IF_ERROR(Select(device_));
     return products_->Multiply(call, stream_);
   }
 
@@ -104,7 +106,7 @@ class CudaQueue final : public Queue {
                [&] { return cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal); });
   }
   Result<std::unique_ptr<Graph>> EndRecording() override {
-    RETURN_IF_ERROR(Select());
+    RETURN_IF_ERROR(Select(device_));
     cudaGraph_t recorded = nullptr;
     RETURN_IF_ERROR(ToStatus(cudaStreamEndCapture(stream_, &recorded), "record its work"));
     cudaGraphExec_t graph = nullptr;
@@ -129,10 +131,9 @@ class CudaQueue final : public Queue {
   }
 
  private:
-  Status Select() const { return ToStatus(cudaSetDevice(device_), "be selected"); }
   template <typename F>
   Status Run(const char* what, const F& work) const {
-    RETURN_IF_ERROR(Select());
+    RETURN_IF_ERROR(Select(device_));
     return ToStatus(work(), what);
   }
 
@@ -151,7 +152,7 @@ class CudaGpu final : public Gpu {
   const Info& info() const override { return info_; }
 
   Result<std::shared_ptr<void>> Allocate(size_t bytes) override {
-    RETURN_IF_ERROR(Select());
+    RETURN_IF_ERROR(Select(device_));
     void* memory = nullptr;
     RETURN_IF_ERROR(ToStatus(cudaMalloc(&memory, bytes), "reserve memory"));
     std::shared_ptr<void> owned(memory, [device = device_](void* freed) {
@@ -165,14 +166,14 @@ class CudaGpu final : public Gpu {
   }
 
   Result<std::shared_ptr<void>> AllocateHost(size_t bytes) override {
-    RETURN_IF_ERROR(Select());
+    RETURN_IF_ERROR(Select(device_));
     void* memory = nullptr;
     RETURN_IF_ERROR(ToStatus(cudaMallocHost(&memory, bytes), "reserve page-locked memory"));
     return std::shared_ptr<void>(memory, [](void* freed) { cudaFreeHost(freed); });
   }
 
   Status Upload(void* device, const void* host, size_t bytes) override {
-    RETURN_IF_ERROR(Select());
+    RETURN_IF_ERROR(Select(device_));
     RETURN_IF_ERROR(
         ToStatus(cudaMemcpy(device, host, bytes, cudaMemcpyHostToDevice), "copy to its memory"));
     // The copy may return before the last bytes have arrived, and our queues do not wait for it.
@@ -187,8 +188,6 @@ class CudaGpu final : public Gpu {
   }
 
  private:
-  Status Select() const { return ToStatus(cudaSetDevice(device_), "be selected"); }
-
   const int device_;
   const Info info_;
 };
@@ -198,7 +197,7 @@ class CudaGpu final : public Gpu {
 Result<std::unique_ptr<Gpu>> OpenCudaGpu(int device) {
   cudaDeviceProp properties{};
   RETURN_IF_ERROR(ToStatus(cudaGetDeviceProperties(&properties, device), "be found"));
-  RETURN_IF_ERROR(ToStatus(cudaSetDevice(device), "be selected"));
+  RETURN_IF_ERROR(Select(device));
   Info info;
   info.name = "CUDA" + std::to_string(device) + " " + properties.name;
   int capability = 0;

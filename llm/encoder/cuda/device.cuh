@@ -19,10 +19,6 @@ struct alignas(8) Pair {
   float x, y;
 };
 
-__device__ inline float ToFloat(float value) { return value; }
-__device__ inline float ToFloat(F16 value) { return __half2float(value.value); }
-__device__ inline float ToFloat(Bf16 value) { return __bfloat162float(value.value); }
-
 // Two floats as two 16-bit values in a register, the first in the low half.
 __device__ inline uint32_t Pack(Pair pair, F16) {
   const __half2 both = __floats2half2_rn(pair.x, pair.y);

@@ -26,6 +26,13 @@ __device__ inline void StorePair(T* at, Pair pair) {
   *reinterpret_cast<uint32_t*>(at) = Pack(pair, T{});
 }
 
+// As many values as one load brings.
+template <typename T>
+struct alignas(16) Values {
+  static constexpr int kCount = 16 / sizeof(T);
+  T values[kCount];
+};
+
 // The values of a row that one lane has. `kPairs` is their number for rows of one length, which
 // lets all loads be begun before the first is used; 0 serves all lengths.
 template <int kPairs>
@@ -121,13 +128,6 @@ __global__ void __launch_bounds__(kRowThreads) NormKernel(NormCall call) {
 }
 
 __device__ inline float GeluOf(float x) { return 0.5f * x * (1.0f + erff(x * 0.70710678f)); }
-
-// As many values as one load brings.
-template <typename T>
-struct alignas(16) Values {
-  static constexpr int kCount = 16 / sizeof(T);
-  T values[kCount];
-};
 
 // A block has a row.
 template <typename T>

@@ -1,6 +1,7 @@
 #include "llm/encoder/gpu/gpu_encoder.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "base/check.h"
@@ -16,15 +17,9 @@ static_assert(kHiddenMax <= kRowMax);
 constexpr uint32_t kBucketStepMin = 128;
 constexpr uint32_t kStepsOfPower = 8;
 
-uint32_t PowerOfTwo(uint32_t at_least) {
-  uint32_t power = 1;
-  while (power < at_least) power *= 2;
-  return power;
-}
-
 Bucket BucketOf(uint32_t tokens, uint32_t tiles) {
-  const uint32_t step = std::max(kBucketStepMin, PowerOfTwo(tokens) / 2 / kStepsOfPower);
-  return {(tokens + step - 1) / step * step, PowerOfTwo(tiles)};
+  const uint32_t step = std::max(kBucketStepMin, std::bit_ceil(tokens) / 2 / kStepsOfPower);
+  return {(tokens + step - 1) / step * step, std::bit_ceil(tiles)};
 }
 
 }  // namespace

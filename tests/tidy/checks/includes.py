@@ -27,7 +27,8 @@ WALLS = [
      ("services/",)),
 ]
 # Programs that put modules together, and measurements that set a library beside ours.
-FREE_FOLDERS = ("tests/integration/", "tests/bench/", "tests/fuzz/", "tests/eval/")
+FREE_FOLDERS = ("tests/integration/", "tests/bench/", "tests/fuzz/", "tests/eval/",
+                "tests/reliability/")
 
 
 def check(tree):

@@ -31,15 +31,14 @@ class CollectionTest : public testing::Test {
 TEST_F(CollectionTest, PinnedReaderKeepsTheVersionItSaw) {
   const DocumentInfo info = Put("old");
   ASSERT_TRUE(collection_->EnsureVersions(core().store()).ok());
-  auto pinned = std::make_unique<
-      std::pair<Collection::Pin, std::vector<std::shared_ptr<const VersionState>>>>(
-      collection_->PinDocuments({info.id}));
-  ASSERT_EQ(pinned->second.size(), 1u);
-  const SequenceNumber sequence = pinned->first.sequence();
-  const VersionId old_version = pinned->second[0]->version;
+  auto pinned = std::make_unique<Collection::Pin>(collection_->PinNow());
+  const SequenceNumber sequence = pinned->sequence();
+  const std::vector<VersionId> old = collection_->VersionsOf({info.id});
+  ASSERT_EQ(old.size(), 1u);
   Put("new", info.id);
-  EXPECT_TRUE(pinned->second[0]->VisibleAt(sequence));
-  EXPECT_EQ(collection_->Visible({old_version}, sequence).size(), 1u);
+  EXPECT_EQ(collection_->AllVersions().size(), 2u);
+  ASSERT_EQ(collection_->SeenVersions(collection_->AllVersions(), sequence).size(), 1u);
+  EXPECT_EQ(collection_->SeenVersions(old, sequence)[0]->version, old[0]);
   EXPECT_EQ(collection_->Oldest(), sequence);
   Cleaner& cleaner = static_cast<DatabaseImpl*>(database_.get())->cleaner();
   EXPECT_EQ(*cleaner.CleanOnce(), 1u) << "the old version must wait for the reader";
@@ -48,7 +47,7 @@ TEST_F(CollectionTest, PinnedReaderKeepsTheVersionItSaw) {
   EXPECT_GT(collection_->Oldest(), sequence);
   Clean(database_.get());
   EXPECT_EQ(CountKeys(database_.get(), Family::kChunk), 1u);
-  EXPECT_TRUE(collection_->Visible({old_version}, sequence).empty());
+  EXPECT_TRUE(collection_->SeenVersions(old, sequence).empty());
 }
 
 TEST_F(CollectionTest, VectorsAreLoadedOnceAndThenKeptUpToDate) {

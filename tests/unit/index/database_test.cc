@@ -85,6 +85,29 @@ TEST_F(DatabaseTest, BadCollectionsAreRefusedByReason) {
   EXPECT_EQ(database_->GetCollection("none").status().reason(), Reason::kCollectionNotFound);
 }
 
+TEST_F(DatabaseTest, SettingsOfACollectionAreAlteredForGood) {
+  CollectionSpec spec = TestSpec("a");
+  spec.settings = {SearchMode::kVector, 0.25};
+  ASSERT_TRUE(database_->CreateCollection(spec, Batch()).ok());
+  EXPECT_EQ(database_->GetCollection("a")->settings, spec.settings);
+  const CollectionSettings other = {SearchMode::kKeyword, std::nullopt};
+  Batch also;
+  also.Put(Table::kSettings, "k", "v");
+  const auto altered = database_->AlterCollection("a", other, std::move(also));
+  ASSERT_TRUE(altered.ok()) << altered.status().ToString();
+  EXPECT_EQ(altered->settings, other);
+  EXPECT_TRUE(database_->Get(Table::kSettings, "k")->has_value());
+  Reopen();
+  EXPECT_EQ(database_->GetCollection("a")->settings, other);
+  EXPECT_EQ(database_->AlterCollection("b", other, Batch()).status().reason(),
+            Reason::kCollectionNotFound);
+  for (const double cosine : {1.0, -1.5, std::nan("")}) {
+    const Status refused =
+        database_->AlterCollection("a", {SearchMode::kHybrid, cosine}, Batch()).status();
+    EXPECT_EQ(refused.code(), StatusCode::kInvalidArgument) << cosine;
+  }
+}
+
 TEST_F(DatabaseTest, DocumentComesBackWhole) {
   const CollectionId collection = Create("a");
   const Result<DocumentId> id = database_->NewDocumentId();

@@ -144,5 +144,30 @@ TEST(FusionTest, DepthGrowsWithTheHitsAskedFor) {
   EXPECT_EQ(FusionDepth(100), 500u);
 }
 
+TEST(FusionTest, OfScoresThatAreNotCosinesOnlyRatiosCount) {
+  FusionOptions options;
+  options.bounded = false;
+  std::vector<SearchHit> large = {Hit(1, 8000, 0), Hit(2, 4000, 9), Hit(3, 1000, 0)};
+  std::vector<SearchHit> small = large;
+  for (SearchHit& hit : small) hit.vector_score /= 1 << 20;
+  FuseScores(&large, options);
+  FuseScores(&small, options);
+  for (size_t i = 0; i < large.size(); ++i) EXPECT_EQ(large[i].score, small[i].score);
+  EXPECT_GT(large[0].score, large[2].score);
+  // Without one above zero the order is still that of the scores.
+  std::vector<SearchHit> negative = {Hit(1, -3, 0), Hit(2, -2, 0)};
+  FuseScores(&negative, options);
+  EXPECT_LT(negative[0].score, negative[1].score);
+}
+
+TEST(FusionTest, TheWeightsOfAnotherSearchMakeScoresComparable) {
+  std::vector<SearchHit> all = {Hit(1, 0.9, 8), Hit(2, 0.5, 0), Hit(3, 0.4, 2), Hit(4, 0.3, 0)};
+  std::vector<SearchHit> some(all.begin() + 1, all.end());
+  const FusionWeights weights = WeighHalves(all);
+  FuseScores(&all);
+  FuseScores(weights, {}, &some);
+  for (size_t i = 0; i < some.size(); ++i) EXPECT_EQ(some[i].score, all[i + 1].score);
+}
+
 }  // namespace
 }  // namespace ragstone::index

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cmath>
 
 #include "tests/unit/index/test_database.h"
@@ -163,6 +164,56 @@ TEST_F(KeywordTest, CollectionDroppedWhileMergingLeavesNothing) {
   ASSERT_TRUE(database_->DeleteCollection("a", Batch()).ok());
   Clean(database_.get());
   EXPECT_EQ(CountKeys(database_.get(), Family::kPosting), 0u);
+}
+
+TEST_F(KeywordTest, AnIdleIndexBecomesOneSegment) {
+  for (int i = 0; i < 6; ++i) Put(std::to_string(i), {"apple number" + std::to_string(i)});
+  database_.reset();  // its own merger waits for longer
+  DatabaseOptions options;
+  options.dir = folder_.path();
+  const auto core = Core::Open(options, Clock::System());
+  ASSERT_TRUE(core.ok());
+  const std::shared_ptr<Collection> collection = *(*core)->Find(collection_);
+  ASSERT_TRUE(collection->EnsureVersions((*core)->store()).ok());
+  const auto found = [&] {
+    const Collection::Pin pin = collection->PinNow();
+    KeywordRequest request;
+    request.text = "apple";
+    request.sequence = pin.sequence();
+    request.limit = 10;
+    return SearchKeywords((*core)->store(), *collection, request, CallContext())->top.size();
+  };
+  keywords::KeywordIndex& index = collection->keywords();
+  EXPECT_FALSE(index.Scattered()) << "it is not loaded";
+  EXPECT_EQ(found(), 6u);
+  EXPECT_EQ(index.segments(), 6u);
+  EXPECT_TRUE(index.Scattered());
+  KeywordMerger merger(core->get(), std::chrono::milliseconds(20));
+  merger.Start();
+  while (index.segments() > 1) usleep(1000);
+  EXPECT_EQ(found(), 6u);
+  merger.Stop();
+  EXPECT_FALSE(index.Scattered());
+  EXPECT_EQ(merger.failures(), 0u);
+}
+
+TEST_F(KeywordTest, WordsAreStemmedByTheLanguageOfTheCollection) {
+  for (const char* language : {"none", "de"}) {
+    CollectionSpec spec = TestSpec(language);
+    spec.language = language;
+    collection_ = database_->CreateCollection(spec, Batch())->id;
+    Put("x", {"die Verträge", "Vertrag"});
+    EXPECT_EQ(Search("Vertrag").size(), spec.language == "none" ? 1u : 2u) << language;
+  }
+  database_.reset();
+  database_ = OpenDatabase(folder_.path());
+  EXPECT_EQ(database_->GetCollection("de")->spec.language, "de");
+  EXPECT_EQ(database_->GetCollection("a")->spec.language, "auto");
+  EXPECT_EQ(Search("Vertrag").size(), 2u);
+  CollectionSpec unknown = TestSpec("unknown");
+  unknown.language = "xx";
+  EXPECT_EQ(database_->CreateCollection(unknown, Batch()).status().code(),
+            StatusCode::kInvalidArgument);
 }
 
 }  // namespace

@@ -6,6 +6,8 @@
 #include <functional>
 #include <random>
 
+#include "index/internal/coding.h"
+
 namespace ragstone::index {
 namespace {
 
@@ -102,9 +104,37 @@ TEST(RecordsTest, SmallRecordsComeBack) {
   EXPECT_EQ(*DecodeNumber(EncodeNumber(12)), 12u);
   CollectionInfo info;
   info.id = 9;
-  info.spec = {"name", "model", "print", 384};
+  info.spec.name = "name";
+  info.spec.embedding_model = "model";
+  info.spec.fingerprint = "print";
+  info.spec.dimensions = 384;
+  info.spec.language = "de";
+  info.settings = {SearchMode::kKeyword, 0.7};
   info.created_ns = 5;
-  EXPECT_EQ(DecodeCollection(EncodeCollection(info))->spec.fingerprint, "print");
+  const Result<CollectionInfo> again = DecodeCollection(EncodeCollection(info));
+  ASSERT_TRUE(again.ok());
+  EXPECT_EQ(again->spec.fingerprint, "print");
+  EXPECT_EQ(again->spec.language, "de");
+  EXPECT_EQ(again->settings, info.settings);
+}
+
+TEST(RecordsTest, CollectionsOfTheFirstFormatHaveDefaults) {
+  std::string bytes;
+  Encoder out(&bytes);
+  out.U8(1);
+  out.U32(9);
+  out.String("name");
+  out.String("model");
+  out.String("print");
+  out.Varint(384);
+  out.SignedVarint(5);
+  const Result<CollectionInfo> info = DecodeCollection(bytes);
+  ASSERT_TRUE(info.ok()) << info.status().ToString();
+  EXPECT_EQ(info->spec.dimensions, 384u);
+  EXPECT_EQ(info->spec.language, "auto");
+  EXPECT_EQ(info->settings, CollectionSettings());
+  bytes[0] = 3;
+  EXPECT_EQ(DecodeCollection(bytes).status().code(), StatusCode::kDataLoss);
 }
 
 TEST(RecordsTest, KeysOrderByTheirNumbers) {

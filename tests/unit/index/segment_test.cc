@@ -66,10 +66,11 @@ class SegmentTest : public testing::Test {
     }
     return state;
   }
-  std::vector<ScoredChunk> Scan(SequenceNumber sequence,
-                                const std::vector<DocumentId>* documents = nullptr) {
+  std::vector<ScoredChunk> Scan(SequenceNumber sequence, const ChunkSet* allowed = nullptr) {
     TopChunks top(100);
-    EXPECT_TRUE(segment_.Scan(UnitVector(1).data(), sequence, documents, CallContext(), &top).ok());
+    const std::vector<float> vector = UnitVector(1);
+    const VectorQuery query{vector.data(), sequence, 100, allowed};
+    EXPECT_TRUE(segment_.Scan(query, CallContext(), &top).ok());
     return top.TakeSorted();
   }
   Segment segment_{kTestDimensions, 500};
@@ -93,15 +94,27 @@ TEST_F(SegmentTest, ScanSeesWhatIsVisibleAtItsSequence) {
   EXPECT_EQ(segment_.DeadRows(12), 3u);
 }
 
-TEST_F(SegmentTest, ScanOfDocumentsSeesExactlyTheirChunks) {
-  Add(1, 1, 3, 10);
+TEST_F(SegmentTest, RestrictedScanSeesExactlyTheChunksThatAreAllowed) {
+  Add(1, 20, 3, 10);  // segments need not be in the order of chunks
   Add(2, 4, 2, 10);
-  Add(3, 6, 4, 10);
+  Add(3, 6, 4, kNever);
+  Add(4, 30, 50, 10);
   segment_.Publish();
-  const std::vector<DocumentId> documents = {2, 3, 99};
-  const std::vector<ScoredChunk> found = Scan(10, &documents);
-  EXPECT_EQ(found.size(), 6u);
-  for (const ScoredChunk& chunk : found) EXPECT_NE(chunk.document, 1u);
+  const ChunkSet allowed({{1, 4}, {5, 3}, {22, 1}, {33, 2}, {40, 1}, {79, 9}, {400, 7}});
+  EXPECT_EQ(allowed.count(), 27u);
+  std::vector<ChunkId> chunks;
+  for (const ScoredChunk& chunk : Scan(10, &allowed)) chunks.push_back(chunk.chunk);
+  std::sort(chunks.begin(), chunks.end());
+  EXPECT_EQ(chunks, (std::vector<ChunkId>{4, 5, 22, 33, 34, 40, 79}));
+  for (ChunkId chunk = 0; chunk < 500; ++chunk) {
+    const bool listed = std::any_of(
+        allowed.ranges().begin(), allowed.ranges().end(), [&](const keywords::RowRange& range) {
+          return range.first <= chunk && chunk < range.first + range.count;
+        });
+    EXPECT_EQ(allowed.Contains(chunk), listed) << chunk;
+  }
+  const ChunkSet none({});
+  EXPECT_TRUE(Scan(10, &none).empty());
 }
 
 TEST_F(SegmentTest, RunsGrowOnlyUntilTheyArePublished) {
@@ -121,8 +134,9 @@ TEST_F(SegmentTest, CancelledScanStops) {
   auto flag = std::make_shared<CancelFlag>();
   flag->Cancel();
   TopChunks top(10);
+  const std::vector<float> vector = UnitVector(1);
   EXPECT_EQ(segment_
-                .Scan(UnitVector(1).data(), 10, nullptr,
+                .Scan({vector.data(), 10, 10, nullptr},
                       CallContext(CallContext::TimePoint::max(), flag), &top)
                 .code(),
             StatusCode::kCancelled);

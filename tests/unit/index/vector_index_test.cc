@@ -35,18 +35,19 @@ class VectorIndexTest : public testing::Test {
   }
   std::vector<ScoredChunk> Search(uint64_t seed, size_t limit, SequenceNumber sequence) {
     TopChunks top(limit);
-    EXPECT_TRUE(index_.Search(UnitVector(seed).data(), sequence, CallContext(), &top, limit).ok());
+    const std::vector<float> vector = UnitVector(seed);
+    const VectorQuery query{vector.data(), sequence, limit, nullptr};
+    EXPECT_TRUE(index_.Search(query, CallContext(), &top).ok());
     return top.TakeSorted();
   }
   // Of `queries` random queries: the share of the true nearest ten that the search returns.
   double Recall(size_t queries) {
     size_t found = 0;
-    std::vector<DocumentId> all;
-    for (DocumentId id = 1; id < 100; ++id) all.push_back(id);
+    const ChunkSet all({{1, next_}});  // few chunks that are named are compared one by one
     for (size_t q = 0; q < queries; ++q) {
       const std::vector<float> query = UnitVector(1'000'000 + q);
       TopChunks exact(10);
-      EXPECT_TRUE(index_.Scan(query.data(), 1, all, CallContext(), &exact).ok());
+      EXPECT_TRUE(index_.Search({query.data(), 1, 10, &all}, CallContext(), &exact).ok());
       std::set<ChunkId> truth;
       for (const ScoredChunk& chunk : exact.TakeSorted()) truth.insert(chunk.chunk);
       for (const ScoredChunk& chunk : Search(1'000'000 + q, 10, 1))
@@ -80,6 +81,55 @@ TEST_F(VectorIndexTest, LargeSegmentGetsAGraphThatFindsEveryRowByItself) {
     EXPECT_NEAR(found[0].score, 1.0, 1e-5);
   }
   EXPECT_GE(Recall(50), 0.95);
+}
+
+TEST_F(VectorIndexTest, DescriptionHasTheMeasuredRecall) {
+  Add(1, 500);
+  Maintain(1);
+  EXPECT_NE(index_.Describe().find("recall@100"), std::string::npos) << index_.Describe();
+  EXPECT_NE(index_.Describe().find("measured on 100 queries"), std::string::npos)
+      << index_.Describe();
+}
+
+// Of 24,000 rows in graphs: sets of many rows, which are walked, and of few, which are scanned.
+TEST_F(VectorIndexTest, RestrictedSearchReturnsTheLimitOrAllMatches) {
+  constexpr size_t kRows = 24'000;
+  VectorIndex index(kTestDimensions, 20'000, kRows);
+  const auto state = std::make_shared<VersionState>(1, 1, 1);
+  for (ChunkId chunk = 1; chunk <= kRows; ++chunk) {
+    index.Append(chunk, UnitVector(chunk).data(), state);
+  }
+  index.PublishRows();
+  index.SealIfDue(1);
+  ASSERT_TRUE(index.Maintain(1, stop_).ok());
+  ASSERT_NE(index.Describe().find("HNSW graphs: 1"), std::string::npos) << index.Describe();
+  for (const ChunkId step : {2u, 50u, 4000u}) {
+    std::vector<keywords::RowRange> ranges;
+    for (ChunkId chunk = 7; chunk <= kRows; chunk += step) ranges.push_back({chunk, 1});
+    const ChunkSet allowed(std::move(ranges));
+    size_t found = 0;
+    size_t wanted = 0;
+    for (uint64_t seed = 1'000'000; seed < 1'000'020; ++seed) {
+      const std::vector<float> query = UnitVector(seed);
+      std::vector<ScoredChunk> truth;
+      for (const keywords::RowRange& range : allowed.ranges()) {
+        const std::vector<float> row = UnitVector(range.first);
+        truth.push_back({range.first, 1, BestDot()(query.data(), row.data(), row.size())});
+      }
+      std::sort(truth.begin(), truth.end(), Better);
+      truth.resize(std::min<size_t>(10, truth.size()));
+      TopChunks top(10);
+      ASSERT_TRUE(index.Search({query.data(), 1, 10, &allowed}, CallContext(), &top).ok());
+      const std::vector<ScoredChunk> hits = top.TakeSorted();
+      EXPECT_EQ(hits.size(), truth.size()) << "one in " << step;
+      for (const ScoredChunk& hit : hits) {
+        EXPECT_TRUE(allowed.Contains(hit.chunk));
+        found += hit.score >= truth.back().score;
+      }
+      wanted += truth.size();
+    }
+    EXPECT_GE(static_cast<double>(found), 0.95 * static_cast<double>(wanted)) << "one in " << step;
+  }
 }
 
 TEST_F(VectorIndexTest, FourSegmentsAreJoined) {

@@ -116,6 +116,17 @@ class FakeDocuments : public v1::DocumentService::Service {
                            v1::GetDocumentResponse* response) override {
     response->mutable_document()->set_id(request->id());
     response->mutable_document()->set_title("Title\x1b[2J");
+    auto& entries = *response->mutable_document()->mutable_metadata()->mutable_entries();
+    entries["year"].set_int_value(2021);
+    entries["draft"].set_bool_value(true);
+    return grpc::Status::OK;
+  }
+
+  grpc::Status UpdateDocumentMetadata(grpc::ServerContext*,
+                                      const v1::UpdateDocumentMetadataRequest* request,
+                                      v1::UpdateDocumentMetadataResponse* response) override {
+    response->mutable_document()->set_id(request->id());
+    *response->mutable_document()->mutable_metadata() = request->metadata();
     return grpc::Status::OK;
   }
 
@@ -184,6 +195,15 @@ class FakeCollections : public v1::CollectionService::Service {
                              v1::GetCollectionResponse* response) override {
     response->mutable_collection()->set_name(request->name());
     response->mutable_collection()->set_index("flat: few vectors");
+    return grpc::Status::OK;
+  }
+  grpc::Status AlterCollection(grpc::ServerContext*, const v1::AlterCollectionRequest* request,
+                               v1::AlterCollectionResponse* response) override {
+    response->mutable_collection()->set_name(request->name());
+    response->mutable_collection()->set_default_mode(request->default_mode());
+    if (request->has_unrelated_cosine()) {
+      response->mutable_collection()->set_unrelated_cosine(request->unrelated_cosine());
+    }
     return grpc::Status::OK;
   }
   grpc::Status DeleteCollection(grpc::ServerContext*, const v1::DeleteCollectionRequest*,

@@ -83,6 +83,10 @@ TEST(CliJson, CollectionsAndModelsNameWhatDecides) {
   v1::Collection collection;
   collection.set_index("flat: 12 vectors");
   EXPECT_EQ(CollectionJson(collection)["index"], "flat: 12 vectors");
+  EXPECT_EQ(CollectionJson(collection)["default_mode"], "hybrid");
+  EXPECT_TRUE(CollectionJson(collection)["unrelated_cosine"].is_null());
+  collection.set_unrelated_cosine(0.5);
+  EXPECT_EQ(CollectionJson(collection)["unrelated_cosine"], 0.5);
   v1::Model model;
   model.set_is_default(true);
   EXPECT_EQ(ModelJson(model)["default"], true);

@@ -34,6 +34,19 @@ TEST(CliOptions, EverydayCommandsParse) {
   EXPECT_EQ(add.command, "add");
   EXPECT_EQ(add.collection, "c");
   EXPECT_THAT(add.paths, ElementsAre("a.pdf", "dir"));
+  const Options tagged = Parse({"add", "--meta", "year=2021", "--meta=lang=en", "a.pdf"});
+  EXPECT_THAT(tagged.metadata, ElementsAre("year=2021", "lang=en"));
+  EXPECT_THAT(tagged.paths, ElementsAre("a.pdf"));
+  const Options update =
+      Parse({"document", "update", "doc-7", "--meta", "n=1", "--unset", "a", "--unset", "b"});
+  EXPECT_EQ(update.id, "doc-7");
+  EXPECT_THAT(update.unset, ElementsAre("a", "b"));
+  const Options alter =
+      Parse({"collection", "alter", "c", "--mode", "vector", "--unrelated-cosine", "measured"});
+  EXPECT_EQ(alter.mode, "vector");
+  EXPECT_EQ(alter.unrelated_cosine, "measured");
+  EXPECT_EQ(Parse({"ask", "--filter", "year > 2000", "why"}).filter, "year > 2000");
+  EXPECT_EQ(Parse({"document", "list", "--filter=draft"}).filter, "draft");
   const Options search = Parse({"search", "--top-k=3", "--mode", "keyword", "two words"});
   EXPECT_EQ(search.top_k, 3u);
   EXPECT_EQ(search.mode, "keyword");
@@ -105,6 +118,7 @@ TEST(CliOptions, WrongUsageIsExitCodeTwo) {
   EXPECT_EQ(End({"collection"}).exit_code, 2);
   EXPECT_EQ(End({"search", "--top-k", "0", "q"}).exit_code, 2);
   EXPECT_EQ(End({"search", "--mode", "magic", "q"}).exit_code, 2);
+  EXPECT_EQ(End({"collection", "alter", "c", "--unrelated-cosine", "2"}).exit_code, 2);
   EXPECT_EQ(End({"ask", "--file", "a", "--collection", "c", "q"}).exit_code, 2);
   EXPECT_EQ(End({"search", "--data-dir", "/a", "--data-dir", "/b", "q"}).exit_code, 2);
   EXPECT_FALSE(End({"add"}).json);

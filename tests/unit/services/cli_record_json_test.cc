@@ -32,8 +32,11 @@ TEST(CliRecordJson, TimesAreWrittenInWords) {
   v1::Record record;
   record.set_id("a");
   (*record.mutable_payload())["created"].set_datetime_ns(1'700'000'000'000'000'000);
-  EXPECT_THAT(RecordJson(record)["payload"]["created"].get<std::string>(),
-              HasSubstr("2023-11-14T22:13:20"));
+  const auto written = [&] { return RecordJson(record)["payload"]["created"].get<std::string>(); };
+  EXPECT_EQ(written(), "2023-11-14T22:13:20Z");
+  // What is exported can be written again: no digit is lost.
+  (*record.mutable_payload())["created"].set_datetime_ns(1'700'000'000'123'456'789);
+  EXPECT_EQ(written(), "2023-11-14T22:13:20.123456789Z");
 }
 
 TEST(CliRecordJson, BadRecordsAreRefusedByTheirKey) {

@@ -114,6 +114,9 @@ TEST_F(CliRunTest, SearchPrintsTheDocumentedJson) {
   EXPECT_EQ(state_.searched.query(), "red button");
   EXPECT_EQ(state_.searched.top_k(), 3u);
   EXPECT_EQ(state_.searched.collection(), "default");
+  EXPECT_FALSE(state_.searched.has_filter());
+  Run({"search", "--filter", "year > 2000", "q"});
+  EXPECT_EQ(state_.searched.filter().expression(), "year > 2000");
 }
 
 TEST_F(CliRunTest, SearchForPeopleNeverPrintsControls) {
@@ -311,6 +314,12 @@ TEST_F(CliRunTest, ListsAreReadToTheirEnd) {
 TEST_F(CliRunTest, DocumentCommandsShowAndDelete) {
   EXPECT_THAT(Run({"document", "show", "d0"}).out, HasSubstr("Title\uFFFD[2J"));
   EXPECT_EQ(Run({"document", "show", "--json", "d0"}).json()["document"]["id"], "d0");
+  const auto changed = Run({"document", "update", "d0", "--meta", "year=2022", "--meta", "lang=en",
+                            "--unset", "draft", "--json"})
+                           .json()["document"]["metadata"];
+  EXPECT_EQ(changed.dump(), R"({"lang":"en","year":2022})");
+  EXPECT_EQ(Run({"document", "update", "d0"}).code, 2);
+  EXPECT_EQ(Run({"document", "update", "d0", "--meta", "year"}).code, 2);
   EXPECT_EQ(Run({"document", "delete", "d0"}).code, 0);
   EXPECT_EQ(Run({"document", "delete", "d9", "--json"}).json()["error"]["reason"],
             "DOCUMENT_NOT_FOUND");
@@ -320,6 +329,11 @@ TEST_F(CliRunTest, CollectionCommandsWork) {
   EXPECT_EQ(Run({"collection", "create", "x", "--json"}).json()["collection"]["name"], "x");
   EXPECT_THAT(Run({"collection", "list"}).out, HasSubstr("manuals"));
   EXPECT_THAT(Run({"collection", "show", "x"}).out, HasSubstr("flat: few vectors"));
+  const auto altered =
+      Run({"collection", "alter", "x", "--mode", "keyword", "--unrelated-cosine=0.7", "--json"})
+          .json()["collection"];
+  EXPECT_EQ(altered["default_mode"], "keyword");
+  EXPECT_EQ(altered["unrelated_cosine"], 0.7);
   EXPECT_EQ(Run({"collection", "delete", "x", "--json"}).json()["documents_deleted"], 3);
 }
 

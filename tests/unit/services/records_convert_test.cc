@@ -69,6 +69,45 @@ TEST(RecordsConvert, ARecordComesBackWithEveryKindOfVectorAndValue) {
   EXPECT_EQ(back->version, 0u);  // not the client's to say
 }
 
+// Responses are bounded by what the database counts for their records.
+TEST(RecordsConvert, AMessageIsNoLargerThanTheDatabaseCounts) {
+  const index::PayloadValue values[] = {
+      std::string(),
+      std::string(200, 'x'),
+      INT64_MIN,
+      1e300,
+      true,
+      index::Datetime{-1},
+      index::ScalarList{},
+      index::PayloadValue(),
+      index::ScalarList(300, index::Scalar(INT64_MIN)),
+      index::ScalarList(300, index::Scalar(std::string(20'000, 'x')))};
+  const index::Vector vectors[] = {
+      index::DenseVector(1, 1.0f), index::DenseVector(8192, 1.0f), index::BitVector(1024, 1),
+      index::SparseVector{std::vector<uint32_t>(5000, UINT32_MAX), std::vector<float>(5000, 1.0f)}};
+  index::RecordHit hit;
+  hit.score = 0.5;
+  const auto check = [&hit] {
+    v1::SearchRecordsResponse response;
+    ToMessage(hit, response.add_hits());
+    EXPECT_LE(response.ByteSizeLong(), index::RecordBytes(hit.record));
+  };
+  check();
+  hit.record.id = std::string(256, 'i');
+  hit.record.version = UINT64_MAX;
+  check();
+  for (const index::PayloadValue& value : values) {
+    hit.record.payload = {{"n", value}};
+    check();
+    for (int i = 0; i < 256; ++i) hit.record.payload["n" + std::to_string(i)] = value;
+    check();
+  }
+  for (const index::Vector& vector : vectors) {
+    hit.record.vectors.insert_or_assign("v" + std::to_string(hit.record.vectors.size()), vector);
+    check();
+  }
+}
+
 TEST(RecordsConvert, BadRecordsAreRefusedWithTheirPlace) {
   const std::string good = "records { id: 'a' } ";
   const std::string tail = " } }";
@@ -110,7 +149,9 @@ TEST(RecordsConvert, BadRecordsAreRefusedWithTheirPlace) {
 
 TEST(RecordsConvert, NumbersOfThingsAreLimited) {
   v1::UpsertRecordsRequest request;
-  for (int i = 0; i <= kRequestRecordsMax; ++i) request.add_records()->set_id("a");
+  for (size_t i = 0; i <= index::RecordDatabase::kWriteRecordsMax; ++i) {
+    request.add_records()->set_id("a");
+  }
   EXPECT_EQ(Convert(request).reason(), Reason::kLimitExceeded);
   EXPECT_THAT(Convert(request).message(), HasSubstr("10001 elements, the limit is 10000"));
   request.Clear();

@@ -22,9 +22,9 @@ class RecordHandlersTest : public ::testing::Test {
     auto database = index::Database::Open(options, &clock_);
     ASSERT_TRUE(database.ok()) << database.status().ToString();
     database_ = std::move(database).value();
+    fake_.database = database_.get();
     requests_ = std::make_unique<RequestLog>(database_.get(), &clock_);
-    handlers_ = std::make_unique<RecordHandlers>(
-        RecordHandlers::Parts{&fake_, database_.get(), requests_.get()});
+    handlers_ = std::make_unique<RecordHandlers>(RecordHandlers::Parts{&fake_, requests_.get()});
   }
 
   v1::CreateRecordCollectionRequest CreateRequest(const std::string& name) {
@@ -184,16 +184,23 @@ TEST_F(RecordHandlersTest, RecordsAreReadInTheOrderOfTheirIds) {
   EXPECT_EQ(fake_.read.as_of, 4u);
 }
 
-TEST_F(RecordHandlersTest, AResponseThatIsTooLargeIsRefused) {
-  Create("a");
-  Fill(50, 1 << 20);
-  v1::GetRecordsRequest request;
-  request.set_collection("a");
-  for (const auto& [id, record] : fake_.records) request.add_ids(id);
-  const Status status = handlers_->GetRecords(request, context_).status();
-  EXPECT_EQ(status.code(), StatusCode::kResourceExhausted);
-  EXPECT_EQ(status.reason(), Reason::kLimitExceeded);
-  EXPECT_THAT(status.message(), HasSubstr("48 MiB"));
+TEST_F(RecordHandlersTest, AnOutcomeIsWrittenWithItsCollectionOrNotAtAll) {
+  // The write of a collection fails: its outcome must not be kept.
+  v1::CreateRecordCollectionRequest request = CreateRequest("a");
+  request.set_request_id("id");
+  fake_.error = ResourceExhausted(Reason::kDiskFull, "the disk is full");
+  EXPECT_EQ(handlers_->CreateRecordCollection(request, context_).status().reason(),
+            Reason::kDiskFull);
+  fake_.error = OkStatus();
+  EXPECT_TRUE(handlers_->CreateRecordCollection(request, context_).ok());
+  // Without the write of the collection there is no outcome either.
+  fake_.database = nullptr;
+  v1::DropRecordCollectionRequest drop;
+  drop.set_name("a");
+  drop.set_request_id("drop");
+  EXPECT_TRUE(handlers_->DropRecordCollection(drop, context_).ok());
+  EXPECT_EQ(handlers_->DropRecordCollection(drop, context_).status().reason(),
+            Reason::kCollectionNotFound);
 }
 
 TEST_F(RecordHandlersTest, ScrollingGivesEachRecordOnceInPagesThatClientsCanRead) {
@@ -224,14 +231,15 @@ TEST_F(RecordHandlersTest, ScrollingGivesEachRecordOnceInPagesThatClientsCanRead
   }
 }
 
-TEST_F(RecordHandlersTest, ScrollingReadsFewLargeRecordsAtATime) {
+TEST_F(RecordHandlersTest, APageIsOneReadOfBoundedSize) {
   Create("a");
   Fill(200, 200 << 10);
   v1::ScrollRecordsRequest request;
   request.set_collection("a");
   request.set_page_size(1000);
   ASSERT_TRUE(handlers_->ScrollRecords(request, context_).ok());
-  EXPECT_THAT(fake_.limits, ElementsAre(64));
+  EXPECT_THAT(fake_.limits, ElementsAre(1001));
+  EXPECT_EQ(fake_.read.page_bytes, 3u << 20);
 }
 
 TEST_F(RecordHandlersTest, DeletesAndUpdatesSayWhichRecordsAndWhat) {
@@ -298,30 +306,6 @@ TEST_F(RecordHandlersTest, SearchesReturnTheirHits) {
   count.set_collection("a");
   EXPECT_EQ(handlers_->CountRecords(count, context_)->count(), 0u);
   EXPECT_EQ(handlers_->searches(), 4u);
-}
-
-TEST_F(RecordHandlersTest, AFilterThatDoesNotFitTheFieldsHasTheReasonOfFilters) {
-  Create("a");
-  // Refuses as the real one does, without saying that it was for the filter.
-  struct Refusing : testing::FakeRecords {
-    Result<uint64_t> Count(std::string_view, const index::Filter&,
-                           const CallContext&) const override {
-      return InvalidArgument(Reason::kInvalidArgument, "refused");
-    }
-  };
-  Refusing refusing;
-  refusing.collections = fake_.collections;
-  RecordHandlers handlers({&refusing, database_.get(), requests_.get()});
-  v1::CountRecordsRequest count;
-  count.set_collection("a");
-  count.mutable_filter()->set_expression("yaer = 1");
-  const Status filter = handlers.CountRecords(count, context_).status();
-  EXPECT_EQ(filter.reason(), Reason::kFilterInvalid);
-  EXPECT_THAT(filter.message(), HasSubstr("did you mean \"year\"?"));
-  count.mutable_filter()->set_expression("year = 1");
-  EXPECT_EQ(handlers.CountRecords(count, context_).status().reason(), Reason::kInvalidArgument);
-  count.clear_filter();
-  EXPECT_EQ(handlers.CountRecords(count, context_).status().message(), "refused");
 }
 
 TEST_F(RecordHandlersTest, ErrorsOfTheDatabaseAreThoseOfTheCall) {

@@ -35,7 +35,9 @@ TEST_F(RequestLogTest, FindsTheFirstOutcomeOfTheSameRequestOnly) {
   Record(log, "id", "outcome");
   EXPECT_EQ(*log.Find("Method", "id", "request"), "outcome");
   EXPECT_EQ(*log.Find("Other", "id", "request"), std::nullopt);
-  EXPECT_EQ(log.Find("Method", "id", "another").status().reason(), Reason::kRequestIdReused);
+  const Status reused = log.Find("Method", "id", "another").status();
+  EXPECT_EQ(reused.code(), StatusCode::kAlreadyExists);
+  EXPECT_EQ(reused.reason(), Reason::kRequestIdReused);
 }
 
 TEST_F(RequestLogTest, EmptyIdsAreNeverKeptAndLongOnesRefused) {

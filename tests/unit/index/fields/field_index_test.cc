@@ -29,11 +29,6 @@ void ExpectSame(const FieldSnapshot& snapshot, const Model& model, const Filter&
   const RowSet expected = MatchingRows(model, filter);
   const RowSet found = FoundRows(snapshot, model, filter);
   ASSERT_EQ(found.ToVector(), expected.ToVector()) << PrintFilter(filter);
-  const FieldEstimate estimate = snapshot.Estimate(filter, {});
-  EXPECT_LE(estimate.lower, expected.Count()) << PrintFilter(filter);
-  EXPECT_GE(estimate.upper, expected.Count()) << PrintFilter(filter);
-  EXPECT_GE(estimate.expected, static_cast<double>(estimate.lower) - 1e-6);
-  EXPECT_LE(estimate.expected, static_cast<double>(estimate.upper) + 1e-6);
 }
 
 // Method: random schemas; random writes to the index and to a map of payloads; random filters are
@@ -175,21 +170,96 @@ TEST(FieldIndexTest, IdsAreResolvedByTheCaller) {
   const auto snapshot = index.Snapshot();
   EXPECT_EQ(snapshot->Evaluate(filter, resolve).sure.ToVector(), (Rows{10, RowId{1} << 40}));
   EXPECT_EQ(snapshot->Evaluate(Not(filter), resolve).sure.ToVector(), Rows{});
-  EXPECT_EQ(snapshot->Estimate(filter, resolve).upper, 2u);
   EXPECT_EQ(snapshot->Evaluate(filter, {}).sure.ToVector(), Rows{}) << "there is no row 3";
 }
 
-TEST(FieldIndexTest, RowsOfBeforeAFieldAreUnsureOfIt) {
-  FieldIndex index(*Schema::Create({{"year", FieldType::kInteger}}));
+// Merged with later segments, one without a field's column would drop theirs.
+TEST(FieldIndexTest, AnIndexOfAnotherSchemaIsRefused) {
+  const Schema narrow = *Schema::Create({{"year", FieldType::kInteger}});
+  const Schema wide =
+      *Schema::Create({{"year", FieldType::kInteger}, {"lang", FieldType::kKeyword}});
+  const Schema other = *Schema::Create({{"year", FieldType::kFloat}});
+  const Schema unindexed =
+      *Schema::Create({{"year", FieldType::kInteger}, {"lang", FieldType::kKeyword, false, false}});
+  FieldIndex index(narrow);
   AddRow(&index, 1, {{"year", int64_t{1}}});
-  index.SetSchema(*Schema::Create({{"year", FieldType::kInteger}, {"lang", FieldType::kKeyword}}));
-  AddRow(&index, 2, {{"year", int64_t{1}}, {"lang", std::string("en")}});
-  EXPECT_EQ(Sure(*index.Snapshot(), "lang = \"en\""), Rows{2});
-  EXPECT_EQ(Unsure(*index.Snapshot(), "lang = \"en\""), Rows{1});
-  AddRow(&index, 1, {{"year", int64_t{1}}, {"lang", std::string("en")}});
-  EXPECT_EQ(Sure(*index.Snapshot(), "lang = \"en\""), (Rows{1, 2}));
-  index.SetSchema(*Schema::Create({{"year", FieldType::kFloat}, {"lang", FieldType::kKeyword}}));
-  EXPECT_EQ(Unsure(*index.Snapshot(), "year = 1"), (Rows{1, 2})) << "the type is another one";
+  const std::string bytes = index.Snapshot()->Encode();
+  EXPECT_TRUE(FieldIndex::Load(narrow, bytes).ok());
+  EXPECT_TRUE(FieldIndex::Load(unindexed, bytes).ok());
+  EXPECT_EQ(FieldIndex::Load(wide, bytes).status().reason(), Reason::kDataCorrupt);
+  EXPECT_EQ(FieldIndex::Load(other, bytes).status().reason(), Reason::kDataCorrupt);
+  FieldIndex whole(wide);
+  AddRow(&whole, 1, {{"year", int64_t{1}}});
+  EXPECT_EQ(FieldIndex::Load(narrow, whole.Snapshot()->Encode()).status().reason(),
+            Reason::kDataCorrupt);
+}
+
+TEST(FieldIndexTest, KeywordSearchAnswersMatch) {
+  FieldIndex index(SmallSchema());
+  AddRow(&index, 1, {{"year", int64_t{2020}}, {"body", std::string("red fox")}});
+  AddRow(&index, 2, {{"year", int64_t{2020}}, {"body", std::string("dog")}});
+  AddRow(&index, RowId{1} << 33, {{"body", std::string("fox")}});
+  AddRow(&index, 4, {});
+  const Filter fox = Match("body", "fox");
+  const auto find = [&](const Filter& filter, bool exact) {
+    const auto texts = [&](const Filter& match) -> Result<std::optional<TextRows>> {
+      if (match.text != "fox") return std::optional<TextRows>();
+      TextRows known;
+      // What is gone, or has no text, may be among them.
+      for (const RowId row : {RowId{1}, RowId{1} << 33, RowId{4}, RowId{99}}) known.rows.Add(row);
+      known.exact = exact;
+      return std::optional<TextRows>(std::move(known));
+    };
+    return *index.Snapshot()->FindMatches(filter, {{}, texts, CallContext()});
+  };
+  EXPECT_EQ(find(fox, true).sure.ToVector(), (Rows{1, RowId{1} << 33}));
+  EXPECT_TRUE(find(fox, true).unsure.empty());
+  EXPECT_EQ(find(Not(fox), true).sure.ToVector(), (Rows{2, 4}));
+  EXPECT_EQ(find(And({fox, Equals("year", int64_t{2020})}), true).sure.ToVector(), Rows{1});
+  EXPECT_TRUE(find(fox, false).sure.empty());
+  EXPECT_EQ(find(fox, false).unsure.ToVector(), (Rows{1, RowId{1} << 33}));
+  EXPECT_EQ(find(Not(fox), false).unsure.ToVector(), (Rows{1, RowId{1} << 33}));
+  EXPECT_EQ(find(Match("body", "dog"), true).unsure.ToVector(), (Rows{1, 2, RowId{1} << 33}));
+  const auto fails = [](const Filter&) -> Result<std::optional<TextRows>> {
+    return Unavailable(Reason::kShuttingDown, "no");
+  };
+  EXPECT_EQ(index.Snapshot()->FindMatches(Not(fox), {{}, fails, CallContext()}).status().code(),
+            StatusCode::kUnavailable);
+}
+
+TEST(FieldIndexTest, EvaluationStopsWithTheCall) {
+  FieldIndex index(SmallSchema());
+  AddRow(&index, 1, {{"year", int64_t{2020}}});
+  // Resolving the id comes first; then each condition looks at the call.
+  CallContext context;
+  const auto cancel = [&](const PointId&) -> std::optional<RowId> {
+    context.flag()->Cancel();
+    return 1;
+  };
+  const Filter filter = Or({HasId({uint64_t{1}}), Equals("year", int64_t{2020})});
+  EXPECT_EQ(index.Snapshot()->FindMatches(filter, {cancel, {}, context}).status().code(),
+            StatusCode::kCancelled);
+}
+
+// Lists make segments that may not grow; the others are merged all the same.
+TEST(FieldIndexTest, SegmentsThatAreFullDoNotKeepOthersFromMerging) {
+  const Schema schema = *Schema::Create({{"marks", FieldType::kInteger, true}});
+  FieldIndex index(schema, {.segment_entries_max = 2000});
+  ScalarList long_list;
+  for (int64_t i = 0; i < 300; ++i) long_list.emplace_back(i);
+  for (RowId row = 0; row < 8; ++row) AddRow(&index, row, {{"marks", long_list}});
+  ASSERT_EQ(index.Snapshot()->segments().size(), 8u);
+  std::vector<Payload> payloads(64, Payload{{"marks", ScalarList{int64_t{1}}}});
+  for (RowId first = 100; first < 900; first += 100) {
+    std::vector<FieldRow> rows;
+    for (RowId i = 0; i < 64; ++i) rows.push_back({first + i, &payloads[i]});
+    index.Apply({}, rows);
+  }
+  for (RowId row = 1000; row < 1007; ++row) AddRow(&index, row, {{"marks", ScalarList{}}});
+  EXPECT_LT(index.Snapshot()->segments().size(), 20u);
+  AddRow(&index, 1007, {{"marks", long_list}});
+  EXPECT_EQ(index.Snapshot()->rows(), 8u + 512 + 8);
+  EXPECT_EQ(index.Snapshot()->Evaluate(Equals("marks", int64_t{299}), {}).sure.Count(), 9u);
 }
 
 TEST(FieldIndexTest, SegmentsStayFewAndTheRemovedLeaveThem) {

@@ -103,6 +103,35 @@ INSTANTIATE_TEST_SUITE_P(
                     std::tuple(65, 20'000, false), std::tuple(9000, 9000, true),
                     std::tuple(9000, 30'000, false), std::tuple(30'000, 100'000, true)));
 
+// The rows of a value are a difference of two bitmaps, as many as their counts differ only if the
+// first lies within the second.
+TEST(DamagedPostingsTest, BitmapsThatAreNotNestedAreRefused) {
+  const auto range = [](uint32_t begin, uint32_t end) {
+    Roaring rows;
+    rows.addRange(begin, end);
+    return rows;
+  };
+  const auto decode = [&](const Roaring& second, const Roaring& last) {
+    const std::vector<uint32_t> starts = {0, 1000, 2000, 3000};
+    std::string bytes;
+    Encoder out(&bytes);
+    EncodeArray(std::span<const uint32_t>(starts), &out);
+    EncodeArray(std::span<const uint32_t>(), &out);
+    EncodeArray(std::span<const uint32_t>(starts), &out);
+    out.U8(1);
+    EncodeRows(range(0, 3000), &out);
+    for (const Roaring& bitmap : {Roaring(), range(0, 1000), second, last}) {
+      EncodeRows(bitmap, &out);
+    }
+    Decoder in(bytes);
+    static_cast<void>(Postings::Decode(&in));
+    return in.done();
+  };
+  EXPECT_TRUE(decode(range(0, 2000), range(0, 3000)));
+  EXPECT_FALSE(decode(range(1000, 3000), range(0, 3000)));
+  EXPECT_FALSE(decode(range(0, 2000), range(1, 3001)));
+}
+
 TEST(PostingsOfNothingTest, AreEmpty) {
   const Postings none;
   EXPECT_EQ(none.values(), 0u);

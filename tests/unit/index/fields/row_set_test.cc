@@ -16,6 +16,18 @@ RowSet Of(const std::vector<RowId>& rows) {
 
 constexpr RowId kHigh = RowId{1} << 32;
 
+TEST(RowSetTest, RangesMayGoOverTheBorderOfHighBits) {
+  RowSet rows;
+  rows.AddRange(5, 3);
+  rows.AddRange(9, 0);
+  rows.AddRange(kHigh - 2, 4);
+  rows.AddRange(3 * kHigh, 1);
+  EXPECT_EQ(rows.ToVector(),
+            (std::vector<RowId>{5, 6, 7, kHigh - 2, kHigh - 1, kHigh, kHigh + 1, 3 * kHigh}));
+  rows.AddRange(4 * kHigh, kHigh);
+  EXPECT_EQ(rows.Count(), 8 + kHigh);
+}
+
 TEST(RowSetTest, OperationsAreThoseOfSets) {
   const RowSet a = Of({1, 2, kHigh + 1, 5 * kHigh});
   const RowSet b = Of({2, 3, kHigh + 1, 9 * kHigh});

@@ -71,5 +71,22 @@ TEST(DatetimeTest, WrittenTimesReadBack) {
   }
 }
 
+// Run under the undefined-behaviour sanitizer: midnight before the earliest has no 64 bits.
+TEST(DatetimeTest, EveryInstantIsWritten) {
+  EXPECT_EQ(FormatTime(Datetime{INT64_MIN}), "1677-09-21T00:12:43.145224192Z");
+  EXPECT_EQ(FormatTime(Datetime{INT64_MAX}), "2262-04-11T23:47:16.854775807Z");
+}
+
+TEST(DatetimeTest, InstantsThatNoTextNamesAreNoTimes) {
+  for (const std::string_view last :
+       {"1677-09-23T00:00:00+23:59", "2262-04-09T23:59:60.999999999-23:59"}) {
+    const int64_t ns = Ns(last);
+    EXPECT_TRUE(CheckTime(Datetime{ns}).ok()) << last;
+    EXPECT_FALSE(CheckTime(Datetime{ns < 0 ? ns - 1 : ns + 1}).ok()) << last;
+  }
+  EXPECT_FALSE(CheckTime(Datetime{INT64_MIN}).ok());
+  EXPECT_FALSE(CheckTime(Datetime{INT64_MAX}).ok());
+}
+
 }  // namespace
 }  // namespace ragstone::index

@@ -4,6 +4,8 @@
 
 #include <limits>
 
+#include "index/filter/datetime.h"
+
 namespace ragstone::index {
 namespace {
 
@@ -55,6 +57,71 @@ TEST(FilterTest, LimitsAreRefused) {
   EXPECT_TRUE(CheckShape(deep, {}).ok());
   EXPECT_EQ(CheckShape(Not(std::move(deep)), {}).message(),
             "the filter has more than 32 levels of nesting; split the request");
+}
+
+Schema TestSchema() {
+  return *Schema::Create({{"when", FieldType::kDatetime}, {"size", FieldType::kFloat}});
+}
+
+TEST(BindFilterTest, DaysThatFollowEachOtherBecomeOneRange) {
+  const auto day = [](std::string_view text) { return ParseTime(text)->time; };
+  const Filter asked = In("when", {std::string("2024-03-01"), std::string("2024-02-28"),
+                                   std::string("2024-02-29"), std::string("2024-02-28"),
+                                   std::string("2024-05-01"), std::string("2024-05-01T10:00:00Z")});
+  const auto bound = BindFilter(TestSchema(), asked);
+  ASSERT_TRUE(bound.ok());
+  EXPECT_TRUE(*bound ==
+              Or({Range("when", Bound{day("2024-02-28"), true}, Bound{day("2024-03-02"), false}),
+                  Range("when", Bound{day("2024-05-01"), true}, Bound{day("2024-05-02"), false}),
+                  Equals("when", day("2024-05-01T10:00:00Z"))}));
+}
+
+TEST(BindFilterTest, WhatDaysBecomeCountsAsConditions) {
+  std::vector<Scalar> following;
+  std::vector<Scalar> apart;
+  for (int64_t i = 0; i < 2000; ++i) {
+    const int64_t ns_per_day = 86'400'000'000'000;
+    following.emplace_back(FormatTime(Datetime{i * ns_per_day}).substr(0, 10));
+    apart.emplace_back(FormatTime(Datetime{2 * i * ns_per_day}).substr(0, 10));
+  }
+  const auto bound = BindFilter(TestSchema(), In("when", following));
+  ASSERT_TRUE(bound.ok());
+  EXPECT_EQ(bound->kind, FilterKind::kRange);
+  ASSERT_TRUE(CheckShape(In("when", apart), {}).ok());
+  EXPECT_EQ(BindFilter(TestSchema(), In("when", apart)).status().reason(), Reason::kLimitExceeded);
+  apart.resize(1000);
+  EXPECT_TRUE(BindFilter(TestSchema(), In("when", apart)).ok());
+}
+
+TEST(BindFilterTest, InstantsBeyondTheCalendarAreRefused) {
+  EXPECT_FALSE(BindFilter(TestSchema(), Equals("when", Datetime{INT64_MIN})).ok());
+  EXPECT_FALSE(
+      BindFilter(TestSchema(), Range("when", Bound{Datetime{INT64_MAX}, true}, std::nullopt)).ok());
+  EXPECT_TRUE(BindFilter(TestSchema(), Equals("when", Datetime{0})).ok());
+}
+
+// 2^53 + 1 lies between two floats.
+TEST(BindFilterTest, WholeNumbersThatAreNoFloatsAreNotRounded) {
+  constexpr int64_t kWhole = int64_t{1} << 53;
+  constexpr double kBelow = 9007199254740992.0;
+  constexpr double kAbove = 9007199254740994.0;
+  const auto bind = [](std::optional<Bound> lower, std::optional<Bound> upper) {
+    return *BindFilter(TestSchema(), Range("size", std::move(lower), std::move(upper)));
+  };
+  for (const bool inclusive : {false, true}) {
+    EXPECT_TRUE(bind(Bound{kWhole + 1, inclusive}, Bound{kWhole + 1, inclusive}) ==
+                Range("size", Bound{kBelow, false}, Bound{kBelow, true}));
+    // 2^53 + 3 is nearest to 2^53 + 4.
+    EXPECT_TRUE(bind(Bound{kWhole + 3, inclusive}, Bound{kWhole + 3, inclusive}) ==
+                Range("size", Bound{kAbove + 2, true}, Bound{kAbove + 2, false}));
+    EXPECT_TRUE(bind(Bound{kWhole + 2, inclusive}, std::nullopt) ==
+                Range("size", Bound{kAbove, inclusive}, std::nullopt));
+    EXPECT_TRUE(bind(std::nullopt, Bound{INT64_MAX, inclusive}) ==
+                Range("size", std::nullopt, Bound{9223372036854775808.0, false}));
+  }
+  EXPECT_FALSE(BindFilter(TestSchema(), Equals("size", kWhole + 1)).ok());
+  EXPECT_FALSE(BindFilter(TestSchema(), Equals("size", INT64_MAX)).ok());
+  EXPECT_TRUE(BindFilter(TestSchema(), Equals("size", kWhole + 2)).ok());
 }
 
 }  // namespace

@@ -103,6 +103,19 @@ TEST(PayloadMatcherTest, JoinsFollowTheirChildren) {
   EXPECT_TRUE(Matches("not (draft or year = 1)"));
 }
 
+TEST(PayloadMatcherTest, WordsAreStemmedByTheLanguage) {
+  const Payload payload = {{"body", std::string("Die H\xc3\xa4user am See, siehe x.log")}};
+  const auto matches = [&](std::string_view text, std::string_view language) {
+    return PayloadMatcher::Create(Match("body", std::string(text)), language)
+        ->Matches(payload, nullptr);
+  };
+  EXPECT_TRUE(matches("Haus", "de"));
+  EXPECT_FALSE(matches("Haus", "none"));
+  EXPECT_TRUE(matches("h\xc3\xa4user SEE", "none"));
+  EXPECT_TRUE(matches("log", "de")) << "parts of words are found by keyword search, too";
+  EXPECT_FALSE(PayloadMatcher::Create(Match("body", "x"), "klingon").ok());
+}
+
 TEST(PayloadMatcherTest, MatchWithoutWordsIsRefused) {
   EXPECT_FALSE(PayloadMatcher::Create(Match("body", "?!")).ok());
 }

@@ -99,6 +99,11 @@ TEST(PayloadTest, WhatDoesNotFitIsNamed) {
   EXPECT_NE(Refusal({{"when", std::string("today")}}).find("\"today\" is no time"),
             std::string::npos);
   Refusal({{"when", int64_t{5}}});
+  EXPECT_NE(Refusal({{"when", Datetime{INT64_MIN}}}).find("no time of the calendar"),
+            std::string::npos);
+  EXPECT_EQ(Refusal({{"year", Datetime{INT64_MIN}}}),
+            "payload field \"year\" is an integer, got a datetime: "
+            "\"1677-09-21T00:12:43.145224192Z\"");
   Refusal({{"draft", int64_t{1}}});
   Refusal({{"body", std::string(kTextBytesMax + 1, 'x')}});
   EXPECT_EQ(Refusal({{"tags", ScalarList(4097, Scalar(std::string("a")))}}),

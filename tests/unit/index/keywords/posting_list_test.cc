@@ -246,5 +246,23 @@ TEST(ListCacheTest, KeepsWhatIsUsedWithinItsBound) {
   EXPECT_FALSE(cache.Find("list0", &found));
 }
 
+TEST(ListCacheTest, KeepsTheLastRunsWithinAQuarterOfItsBound) {
+  ListCache cache(4000);
+  std::vector<std::weak_ptr<const int>> runs;
+  const auto keep = [&](uint64_t bytes) {
+    const auto run = std::make_shared<const int>(0);
+    runs.push_back(run);
+    cache.KeepRun(run, bytes);
+  };
+  for (int i = 0; i < 10; ++i) keep(300);
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(runs[i].expired(), i < 7) << i;
+  EXPECT_EQ(cache.bytes(), 900u);
+  keep(5000);
+  EXPECT_TRUE(runs[9].expired());
+  EXPECT_FALSE(runs[10].expired());
+  keep(10);
+  EXPECT_EQ(cache.bytes(), 10u);
+}
+
 }  // namespace
 }  // namespace ragstone::index::keywords

@@ -79,7 +79,7 @@ TEST_F(RecordInputsTest, Records) {
   bad([](Record* r) { r->vectors["s"] = SparseVector{{1}, {}}; }, invalid, "weights");
   bad([](Record* r) { r->vectors["s"] = SparseVector{{1}, {0.0f}}; }, invalid, "not zero");
   bad([&](Record* r) { r->vectors["s"] = SparseVector{{1}, {infinity}}; }, invalid, "finite");
-  bad([](Record* r) { r->id = ""; }, Reason::kLimitExceeded, "1 to 256");
+  bad([](Record* r) { r->id = ""; }, invalid, "1 to 256");
   bad([](Record* r) { r->id = std::string(257, 'x'); }, Reason::kLimitExceeded, "257");
   bad([](Record* r) { r->id = "\xff"; }, Reason::kInvalidUtf8, "UTF-8");
   bad([](Record* r) { r->payload["yeer"] = int64_t{1}; }, invalid, "year");
@@ -114,7 +114,7 @@ TEST_F(RecordInputsTest, Writes) {
   ExpectBad(
       records_->Delete("c", RecordSelector(std::vector<std::string>{"a", "a"}), {}, {}).status(),
       Reason::kInvalidArgument, "twice");
-  ExpectBad(records_->Delete("c", Parsed("yeer > 1"), {}, {}).status(), Reason::kInvalidArgument,
+  ExpectBad(records_->Delete("c", Parsed("yeer > 1"), {}, {}).status(), Reason::kFilterInvalid,
             "year");
   PayloadChange change;
   change.set = {{"nope", std::monostate()}};
@@ -172,8 +172,8 @@ TEST_F(RecordInputsTest, Searches) {
   bad([](S s) { s->vector.reset(); }, Reason::kEmptyQuery, "neither");
   bad([](S s) { s->text = "x", s->fields = {"lang"}; }, Reason::kInvalidArgument, "lang");
   bad([](S s) { s->text = "x", s->fields = {"bodi"}; }, Reason::kInvalidArgument, "body");
-  bad([](S s) { s->filter = Equals("yeer", int64_t{1}); }, Reason::kInvalidArgument, "year");
-  bad([](S s) { s->filter = Equals("year", std::string("x")); }, Reason::kInvalidArgument, "year");
+  bad([](S s) { s->filter = Equals("yeer", int64_t{1}); }, Reason::kFilterInvalid, "year");
+  bad([](S s) { s->filter = Equals("year", std::string("x")); }, Reason::kFilterInvalid, "year");
   bad([](S s) { s->group_by = "none"; }, Reason::kInvalidArgument, "none");
   bad([](S s) { s->group_by = "tags"; }, Reason::kInvalidArgument, "list");
   bad([](S s) { s->group_by = "body"; }, Reason::kInvalidArgument, "text");
@@ -184,7 +184,7 @@ TEST_F(RecordInputsTest, Searches) {
             "10001");
   ExpectBad(records_->Get("c", std::vector<std::string>(10'001, "a"), {}).status(),
             Reason::kLimitExceeded, "10001");
-  ExpectBad(records_->Count("c", Equals("yeer", int64_t{1}), {}).status(), Reason::kInvalidArgument,
+  ExpectBad(records_->Count("c", Equals("yeer", int64_t{1}), {}).status(), Reason::kFilterInvalid,
             "year");
 }
 

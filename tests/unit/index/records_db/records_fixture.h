@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <memory>
 #include <random>
 #include <string>
@@ -63,6 +64,8 @@ class RecordsFixture : public ::testing::Test {
     options.dir = dir;
     options.memory_bytes = 32ull << 20;
     options.hnsw_vectors_min = seal_rows_;
+    options.record_memory_bytes = record_memory_;
+    options.on_storage_warning = on_warning_;
     Result<std::unique_ptr<Database>> database = Database::Open(options, &clock_);
     ASSERT_TRUE(database.ok()) << database.status().ToString();
     database_ = std::move(*database);
@@ -155,6 +158,8 @@ class RecordsFixture : public ::testing::Test {
   TemporaryFolder folder_;
   FakeClock clock_{1'700'000'000'000'000'000};
   uint32_t seal_rows_ = 20'000;
+  uint64_t record_memory_ = 0;
+  std::function<void(std::string_view)> on_warning_;
   std::unique_ptr<Database> database_;
   std::unique_ptr<RecordDatabase> records_;
 };

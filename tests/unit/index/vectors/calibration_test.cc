@@ -63,8 +63,93 @@ TEST(CalibrationTest, RowsAsQueriesAreNotFoundThemselves) {
   EXPECT_GT(with_rows->ef, 8u) << "the smallest is enough to find a row by itself";
 }
 
+// Also for many hits, and under every metric.
+TEST(CalibrationTest, TheTargetIsReachedForAnyNumberOfHits) {
+  for (const Metric metric : {Metric::kInnerProduct, Metric::kCosine, Metric::kL2}) {
+    RandomRows rows({64, metric, Storage::kFloat32}, 10'000, 24);
+    const std::unique_ptr<Segment> segment = Built(rows, 6);
+    CalibrateOptions options;
+    options.target_recall = 0.97f;
+    const Result<Calibration> found = Calibrate(*segment, options);
+    ASSERT_TRUE(found.ok()) << found.status().ToString();
+    EXPECT_GE(found->wide_ef, Segment::kWideHits);
+    segment->set_ef(found->ef, found->wide_ef);
+    for (const size_t k : {1, 10, 40, 100, 200}) {
+      SearchOptions search;
+      search.k = k;
+      double recall = 0;
+      for (int i = 0; i < 40; ++i) {
+        const std::vector<uint8_t> query = rows.Query();
+        std::vector<Hit> hits;
+        ASSERT_TRUE(segment->Search(query.data(), search, nullptr, &hits).ok());
+        recall += Share(Truth(rows, query.data(), k), hits) / 40;
+      }
+      EXPECT_GE(recall, 0.94) << MetricName(metric) << " " << k;
+    }
+  }
+}
+
+TEST(CalibrationTest, EfFollowsTheNumberOfHits) {
+  RandomRows rows({8, Metric::kL2, Storage::kFloat32}, 10, 24);
+  const std::unique_ptr<Segment> segment = Built(rows, 6);
+  segment->set_ef(40);
+  EXPECT_EQ(segment->EfOf(1000), 40u) << "not measured";
+  segment->set_ef(40, 400);
+  EXPECT_EQ(segment->EfOf(1), 40u);
+  EXPECT_EQ(segment->EfOf(10), 40u);
+  EXPECT_EQ(segment->EfOf(55), 220u);
+  EXPECT_EQ(segment->EfOf(100), 400u);
+  EXPECT_EQ(segment->EfOf(200), 800u);
+  EXPECT_EQ(segment->EfOf(100'000), Segment::kEfMax);
+}
+
+// A query that is told to leave itself out needs no hit more than others.
+TEST(CalibrationTest, RowsAskForAsManyHitsAsQueries) {
+  RandomRows rows({64, Metric::kCosine, Storage::kFloat32}, 3000, 25);
+  const std::unique_ptr<Segment> segment = Built(rows, 8);
+  CalibrateOptions options;
+  options.k = 3000;  // more than there are without the query
+  options.queries_max = 3;
+  const Result<Calibration> found = Calibrate(*segment, options);
+  ASSERT_TRUE(found.ok());
+  EXPECT_EQ(found->recall, 1.0f);
+}
+
+TEST(CalibrationTest, ACompactIndexIsMeasuredToo) {
+  RandomRows rows({48, Metric::kCosine, Storage::kFloat32}, 20'000, 31);
+  const Result<std::unique_ptr<CompactIndex>> index = CompactIndex::Build(rows.spec(), rows, {});
+  ASSERT_TRUE(index.ok()) << index.status().ToString();
+  EXPECT_EQ(Calibrate(**index, {}).status().code(), StatusCode::kFailedPrecondition);
+  const MapReader reader(rows);
+  CalibrateOptions options;
+  options.reader = &reader;
+  options.queries_max = 60;
+  size_t before = 0;
+  for (const float target : {0.9f, 0.99f, 1.0f}) {
+    options.target_recall = target;
+    const Result<Calibration> found = Calibrate(**index, options);
+    ASSERT_TRUE(found.ok()) << found.status().ToString();
+    EXPECT_GE(found->recall, target);
+    EXPECT_EQ(found->queries, 60u);
+    EXPECT_GE(found->ef, before);
+    before = found->ef;
+    (*index)->set_ef(found->ef);
+    SearchOptions search;
+    search.reader = &reader;
+    double recall = 0;
+    for (int i = 0; i < 60; ++i) {
+      const std::vector<uint8_t> query = rows.Query();
+      std::vector<Hit> hits;
+      ASSERT_TRUE((*index)->Search(query.data(), search, nullptr, &hits).ok());
+      recall += Share(Truth(rows, query.data(), 10), hits) / 60;
+    }
+    EXPECT_GE(recall, target - 0.05);
+  }
+  EXPECT_GT(before, CompactIndex::kEfMin) << "too easy to show anything";
+}
+
 TEST(CalibrationTest, WhatCannotBeMeasuredIsRefused) {
-  RandomRows rows({128, Metric::kCosine, Storage::kBinary}, 3000, 23);
+  RandomRows rows({384, Metric::kCosine, Storage::kBinary}, 3000, 23);
   const std::unique_ptr<Segment> segment = Built(rows, 8);
   EXPECT_EQ(Calibrate(*segment, {}).status().code(), StatusCode::kFailedPrecondition);
   const MapReader reader(rows);

@@ -160,13 +160,16 @@ TEST(TypesTest, VectorsThatCannotBeSearchedAreRefused) {
   EXPECT_FALSE(CheckVector(bits, &too_many).ok());
 }
 
-TEST(TypesTest, ScoresAndDistancesAreInverse) {
-  for (const Metric metric :
-       {Metric::kInnerProduct, Metric::kCosine, Metric::kL2, Metric::kHamming}) {
-    EXPECT_EQ(ScoreOf(metric, DistanceOf(metric, 4.0f)), 4.0f);
+TEST(TypesTest, VectorsOfEveryLengthAreNormalised) {
+  for (const float length : {1e-45f, 1e-40f, 1e-30f, 1.0f, 1e16f}) {
+    std::vector<float> vector = {0, 3 * length, -4 * length};
+    Normalise(vector.data(), vector.size());
+    EXPECT_NEAR(vector[1], 0.6f, 1e-5f) << length;
+    EXPECT_NEAR(vector[2], -0.8f, 1e-5f) << length;
   }
-  EXPECT_EQ(ScoreOf(Metric::kL2, 9.0f), 3.0f);
-  EXPECT_EQ(ScoreOf(Metric::kCosine, -0.5f), 0.5f);
+  std::vector<float> zero(3, 0.0f);
+  Normalise(zero.data(), zero.size());
+  EXPECT_EQ(zero, std::vector<float>(3, 0.0f));
 }
 
 TEST(HugeBufferTest, IsZeroedAndAlignedAtEverySize) {

@@ -47,6 +47,25 @@ TEST_P(CompactIndexTest, FindsNearlyTheBestAndAlwaysEnough) {
     }
     EXPECT_GE(recall, 0.9) << "1 in " << one_in;
   }
+  // Exact search reads what passes, and no more than a little at a time.
+  const auto few = [&](RowId row, Slot) { return row % 5 == 0; };
+  const auto few_row = [&](RowId row) { return few(row, 0); };
+  const Restriction fifth = {RowPredicate(few), 2400, {}};
+  for (int i = 0; i < 5; ++i) {
+    const std::vector<uint8_t> query = rows.Query();
+    std::vector<Hit> exact;
+    ASSERT_TRUE((*index)->SearchExact(query.data(), options, &fifth, &exact).ok());
+    EXPECT_EQ(exact.size(), 10u);
+    EXPECT_EQ(Share(Truth(rows, query.data(), 10, few_row), exact), 1.0);
+  }
+  EXPECT_LE(reader.most_rows(), ExactDistances::kRowsAtOnce);
+  // An ef that a client made up does not take all rows.
+  SearchOptions wide = options;
+  wide.ef = SIZE_MAX;
+  std::vector<Hit> ten;
+  ASSERT_TRUE((*index)->Search(rows.vector(5), wide, nullptr, &ten).ok());
+  EXPECT_EQ(ten.size(), 10u);
+  EXPECT_LE(reader.most_rows(), ExactDistances::kRowsAtOnce);
   // Without vectors the ranking is that of the codes.
   options.reader = nullptr;
   std::vector<Hit> hits;

@@ -14,7 +14,10 @@ class MapReader : public ExactReader {
   explicit MapReader(const RandomRows& rows) : rows_(rows) {
     for (size_t i = 0; i < rows.rows(); ++i) place_[rows.id(i)] = i;
   }
+  // Of one call.
+  size_t most_rows() const { return most_rows_; }
   Status Read(std::span<const RowId> ids, float* vectors) const override {
+    most_rows_ = std::max(most_rows_, ids.size());
     for (const RowId id : ids) {
       const auto at = place_.find(id);
       if (at == place_.end()) return NotFound(Reason::kInternal, "no such row");
@@ -27,6 +30,7 @@ class MapReader : public ExactReader {
  private:
   const RandomRows& rows_;
   std::map<RowId, size_t> place_;
+  mutable size_t most_rows_ = 0;
 };
 
 // The ids of the best k rows for which `passes`, from the definition of the distance.

@@ -26,6 +26,8 @@ TEST(MethodTest, TheChoiceFollowsFromRowsAndMemory) {
   };
   EXPECT_EQ(chosen(Question(0)), Method::kScan);
   EXPECT_EQ(chosen(Question(10'000)), Method::kScan);
+  // Scans of many rows go by codes first.
+  EXPECT_EQ(ChooseMethod(Question(10'000))->reason.find("exact"), std::string::npos);
   EXPECT_EQ(chosen(Question(10'001)), Method::kGraph);
   MethodQuestion bound = Question(1'000'000);
   bound.memory_bytes = uint64_t{1} << 30;
@@ -56,9 +58,11 @@ TEST(MethodTest, WhatIsWantedIsTakenAndItsPriceSaid) {
 }
 
 TEST(MethodTest, TheForecastIsWhatASegmentTakes) {
-  for (const VectorSpec& spec : {VectorSpec{384, Metric::kCosine, Storage::kFloat32},
-                                 VectorSpec{100, Metric::kCosine, Storage::kInt8},
-                                 VectorSpec{512, Metric::kHamming, Storage::kBinary}}) {
+  for (const VectorSpec& spec :
+       {VectorSpec{384, Metric::kCosine, Storage::kFloat32},
+        VectorSpec{32, Metric::kL2, Storage::kInt8}, VectorSpec{100, Metric::kL2, Storage::kBinary},
+        VectorSpec{100, Metric::kCosine, Storage::kInt8},
+        VectorSpec{512, Metric::kHamming, Storage::kBinary}}) {
     RandomRows rows(spec, 20'000, 2);
     SealOptions seal;
     seal.graph.ef_construction = 20;

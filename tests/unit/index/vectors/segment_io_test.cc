@@ -3,6 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
+#include <limits>
+
+#include "base/hash.h"
+#include "index/internal/coding.h"
 #include "tests/unit/index/vectors/map_reader.h"
 
 namespace ragstone::index::vectors {
@@ -54,7 +59,7 @@ TEST(SegmentIoTest, ASegmentOfEveryKindIsReadAsItWasWritten) {
     RandomRows rows(spec, 3000, 6);
     rows.Duplicate(3, 100);
     const std::unique_ptr<Segment> segment = Built(rows);
-    segment->set_ef(111);
+    segment->set_ef(111, 222);
     Chunks chunks;
     SegmentWriteOptions options;
     options.covers_seq = 42;
@@ -65,6 +70,7 @@ TEST(SegmentIoTest, ASegmentOfEveryKindIsReadAsItWasWritten) {
     EXPECT_EQ(loaded->covers_seq, 42u);
     EXPECT_EQ(loaded->stamp, 7u);
     EXPECT_EQ(loaded->segment->ef(), 111u);
+    EXPECT_EQ(loaded->segment->wide_ef(), 222u);
     EXPECT_EQ(loaded->segment->spec(), spec);
     EXPECT_EQ(loaded->segment->twins().count(), segment->twins().count());
     ExpectSameHits(*segment, *loaded->segment, &rows);
@@ -147,6 +153,87 @@ TEST(SegmentIoTest, AnyDamageIsRefused) {
   bad = good;
   bad.chunks[1] = foreign.chunks[1];
   expect_refused(bad, "a chunk of another segment");
+}
+
+// Overwrites a value of a chunk's payload, with a checksum that fits.
+template <typename T>
+void Forge(std::string* chunk, size_t at, T value) {
+  std::memcpy(chunk->data() + at, &value, sizeof(value));
+  chunk->resize(chunk->size() - 8);
+  const uint64_t hash = FastHash(*chunk);
+  Encoder(chunk).U64(hash);
+}
+
+TEST(SegmentIoTest, ValuesThatNoSegmentHoldsAreRefused) {
+  constexpr size_t kFrame = 4 + 1 + 8 + 4;
+  constexpr size_t kCount = 300;
+  for (const Storage storage : {Storage::kFloat32, Storage::kFloat16}) {
+    // Of 5 dimensions codes are the values, of 65 the values lie beside them.
+    for (const uint32_t dimensions : {5u, 65u}) {
+      RandomRows rows({dimensions, Metric::kL2, storage}, kCount, 6);
+      Chunks good;
+      ASSERT_TRUE(WriteSegment(*Built(rows), {}, &good).ok());
+      ASSERT_EQ(good.chunks.size(), 2u);
+      Chunks bad = good;
+      std::string& chunk = bad.chunks[1];
+      // The first row's first value, and of values beside codes the last row's last.
+      const size_t at = dimensions == 5 ? kFrame + 8 * kCount : chunk.size() - 8 - 4;
+      Forge(&chunk, at, uint32_t{0});
+      EXPECT_TRUE(ReadSegment(bad, nullptr).ok()) << "the chunk is sound else";
+      const uint16_t half_infinity = 0x7c00;
+      if (storage == Storage::kFloat32) {
+        Forge(&chunk, at, std::numeric_limits<float>::infinity());
+      } else {
+        Forge(&chunk, at, half_infinity);
+      }
+      const Result<LoadedSegment> loaded = ReadSegment(bad, nullptr);
+      ASSERT_FALSE(loaded.ok()) << dimensions;
+      EXPECT_EQ(loaded.status().code(), StatusCode::kDataLoss);
+    }
+  }
+}
+
+// No check tells a graph without links from a sound one.
+TEST(SegmentIoTest, AGraphWithoutLinksStillGivesKHits) {
+  constexpr size_t kCount = 2000;
+  RandomRows rows({5, Metric::kL2, Storage::kFloat32}, kCount, 6);
+  const std::unique_ptr<Segment> segment = Built(rows);
+  Chunks chunks;
+  ASSERT_TRUE(WriteSegment(*segment, {}, &chunks).ok());
+  ASSERT_EQ(chunks.chunks.size(), 2u);
+  // After the numbers of rows, their codes and their levels.
+  const size_t at = 4 + 1 + 8 + 4 + kCount * (8 + kRowUnit + 1);
+  const size_t size = segment->graph().base_places().size_bytes();
+  std::string& chunk = chunks.chunks[1];
+  std::fill_n(chunk.begin() + static_cast<ptrdiff_t>(at), size, '\xff');
+  Forge(&chunk, at, kNoSlot);
+  const Result<LoadedSegment> loaded = ReadSegment(chunks, nullptr);
+  ASSERT_TRUE(loaded.ok()) << loaded.status().ToString();
+  std::vector<Hit> hits;
+  const std::vector<uint8_t> query = rows.Query();
+  ASSERT_TRUE(loaded->segment->Search(query.data(), {}, nullptr, &hits).ok());
+  EXPECT_EQ(Share(Truth(rows, query.data(), 10), hits), 1.0);
+  std::vector<std::vector<Hit>> batch;
+  const VectorData pointer = query.data();
+  ASSERT_TRUE(loaded->segment->SearchBatch({&pointer, 1}, {}, &batch).ok());
+  EXPECT_EQ(batch[0].size(), 10u);
+}
+
+TEST(SegmentIoTest, TwinsThatAreNotEqualAreRefused) {
+  RandomRows rows({5, Metric::kL2, Storage::kFloat32}, 300, 6);
+  rows.Duplicate(3, 10);
+  const std::unique_ptr<Segment> segment = Built(rows);
+  Chunks chunks;
+  ASSERT_TRUE(WriteSegment(*segment, {}, &chunks).ok());
+  ASSERT_EQ(chunks.chunks.size(), 2u);
+  Slot other = 1;
+  while (segment->twins().IsTwin(other)) ++other;
+  // The last number of the payload is that of the last twin.
+  std::string& chunk = chunks.chunks[1];
+  Forge(&chunk, chunk.size() - 8 - 4, other);
+  const Result<LoadedSegment> loaded = ReadSegment(chunks, nullptr);
+  ASSERT_FALSE(loaded.ok());
+  EXPECT_EQ(loaded.status().code(), StatusCode::kDataLoss);
 }
 
 TEST(SegmentIoTest, AFailingSinkFailsTheWriting) {

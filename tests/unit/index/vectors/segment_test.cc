@@ -125,7 +125,10 @@ TEST_F(SharedGraph, FilteredSearchIsCompleteAtEverySelectivity) {
         Restriction restriction = {RowPredicate(passes), matching.size(), {}};
         if (with_rows) restriction.rows = matching;
         std::vector<Hit> hits;
-        ASSERT_TRUE(segment_->Search(query.data(), {}, &restriction, &hits).ok());
+        SearchOptions options;
+        // With the list also as if there were more matches than are scanned.
+        if (with_rows) options.scan_matches_max = 300;
+        ASSERT_TRUE(segment_->Search(query.data(), options, &restriction, &hits).ok());
         EXPECT_EQ(hits.size(), std::min<size_t>(10, matching.size())) << one_in;
         for (const Hit& hit : hits) EXPECT_TRUE(passes_row(hit.row));
         recall += Share(Truth(*rows_, query.data(), 10, passes_row), hits);

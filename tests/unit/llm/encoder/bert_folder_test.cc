@@ -1,13 +1,10 @@
 // Tests bert_model.cc on sentence-transformers folders.
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <fstream>
 #include <functional>
 #include <iostream>
-#include <limits>
 #include <random>
 #include <string>
 #include <utility>
@@ -26,8 +23,6 @@ namespace ragstone::llm {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr FloatType kFloatTypes[] = {FloatType::kF32, FloatType::kF16, FloatType::kBf16};
 
 class BertFolderTest : public ::testing::Test {
  protected:

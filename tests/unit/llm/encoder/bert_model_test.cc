@@ -3,9 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <fstream>
 #include <functional>
 #include <iostream>
@@ -22,8 +20,6 @@ namespace ragstone::llm {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr FloatType kFloatTypes[] = {FloatType::kF32, FloatType::kF16, FloatType::kBf16};
 
 class BertModelTest : public ::testing::Test {
  protected:

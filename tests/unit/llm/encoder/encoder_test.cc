@@ -19,8 +19,6 @@
 namespace ragstone::llm {
 namespace {
 
-using Texts = std::vector<std::vector<int32_t>>;
-
 class EncoderTest : public ::testing::TestWithParam<KernelTier> {
  protected:
   void SetUp() override {
@@ -34,23 +32,7 @@ class EncoderTest : public ::testing::TestWithParam<KernelTier> {
            : kernels().product == ProductType::kBf16 ? 0.9995
                                                      : 0.995;
   }
-  static BertConfig Config(uint32_t hidden, uint32_t heads) {
-    BertConfig config = TinyBertConfig();
-    config.hidden = hidden;
-    config.heads = heads;
-    config.intermediate = 4 * hidden;
-    config.positions = 512;
-    return config;
-  }
-  Texts RandomTexts(const BertConfig& config, const std::vector<size_t>& lengths) {
-    Texts texts;
-    for (const size_t length : lengths) {
-      texts.emplace_back(length);
-      for (int32_t& id : texts.back()) id = static_cast<int32_t>(random_() % config.vocabulary);
-    }
-    return texts;
-  }
-  static std::vector<float> Encode(const Encoder& encoder, const Texts& texts,
+  static std::vector<float> Encode(const Encoder& encoder, const TokenTexts& texts,
                                    Encoder::Workspace* workspace) {
     const std::vector<std::span<const int32_t>> spans(texts.begin(), texts.end());
     std::vector<float> vectors(texts.size() * encoder.model().config.hidden);
@@ -65,12 +47,12 @@ TEST_P(EncoderTest, VectorsAreThoseOfTheReference) {
     uint32_t hidden, heads;
   };
   for (const Shape shape : {Shape{64, 2}, Shape{128, 2}, Shape{192, 12}}) {
-    const BertConfig config = Config(shape.hidden, shape.heads);
+    const BertConfig config = TinyBertConfig(shape.hidden, shape.heads);
     const std::shared_ptr<const BertModel> model = MakeTinyBert(config, 5);
     const Encoder encoder(model, kernels());
     Encoder::Workspace workspace(encoder, 512);
     for (const size_t length : {1, 7, 33, 100}) {
-      const Texts texts = RandomTexts(config, {length});
+      const TokenTexts texts = RandomTexts(config, {length}, &random_);
       const std::vector<float> vector = Encode(encoder, texts, &workspace);
       EXPECT_GE(Cosine(ReferenceVector(*model, texts[0]), vector), CosineMin())
           << length << " tokens, hidden " << shape.hidden;
@@ -79,34 +61,34 @@ TEST_P(EncoderTest, VectorsAreThoseOfTheReference) {
 }
 
 TEST_P(EncoderTest, TheLongestTextIsRight) {
-  const BertConfig config = Config(64, 2);
+  const BertConfig config = TinyBertConfig(64, 2);
   const std::shared_ptr<const BertModel> model = MakeTinyBert(config, 6);
   const Encoder encoder(model, kernels());
   Encoder::Workspace workspace(encoder, 512);
   for (const size_t length : {511, 512}) {
-    const Texts texts = RandomTexts(config, {length});
+    const TokenTexts texts = RandomTexts(config, {length}, &random_);
     const std::vector<float> vector = Encode(encoder, texts, &workspace);
     EXPECT_GE(Cosine(ReferenceVector(*model, texts[0]), vector), CosineMin()) << length;
   }
 }
 
 TEST_P(EncoderTest, TheFirstTokenMayStandForTheText) {
-  BertConfig config = Config(64, 2);
+  BertConfig config = TinyBertConfig(64, 2);
   config.pooling = Pooling::kCls;
   const std::shared_ptr<const BertModel> model = MakeTinyBert(config, 8);
   const Encoder encoder(model, kernels());
   Encoder::Workspace workspace(encoder, 64);
-  const Texts texts = RandomTexts(config, {21});
+  const TokenTexts texts = RandomTexts(config, {21}, &random_);
   const std::vector<float> vector = Encode(encoder, texts, &workspace);
   EXPECT_GE(Cosine(ReferenceVector(*model, texts[0]), vector), CosineMin());
 }
 
 TEST_P(EncoderTest, ATextHasTheSameBitsAloneAndAmongOthers) {
-  const BertConfig config = Config(128, 4);
+  const BertConfig config = TinyBertConfig(128, 4);
   const std::shared_ptr<const BertModel> model = MakeTinyBert(config, 9);
   const Encoder encoder(model, kernels());
   Encoder::Workspace workspace(encoder, 512);
-  const Texts texts = RandomTexts(config, {3, 1, 96, 12, 47, 13, 100, 2, 64, 95});
+  const TokenTexts texts = RandomTexts(config, {3, 1, 96, 12, 47, 13, 100, 2, 64, 95}, &random_);
   const std::vector<float> together = Encode(encoder, texts, &workspace);
   for (size_t t = 0; t < texts.size(); ++t) {
     const std::vector<float> alone = Encode(encoder, {texts[t]}, &workspace);
@@ -117,13 +99,13 @@ TEST_P(EncoderTest, ATextHasTheSameBitsAloneAndAmongOthers) {
 }
 
 TEST_P(EncoderTest, ManyCallersGetTheirOwnVectors) {
-  const BertConfig config = Config(64, 2);
+  const BertConfig config = TinyBertConfig(64, 2);
   EncoderEmbedderOptions options;
   options.threads = 3;
   const auto created = EncoderEmbedder::Create(MakeTinyBert(config, 10), kernels(), options);
   ASSERT_TRUE(created.ok());
   EncoderEmbedder& embedder = **created;
-  const Texts texts = RandomTexts(config, {5, 80, 300, 17, 40, 1, 9, 120});
+  const TokenTexts texts = RandomTexts(config, {5, 80, 300, 17, 40, 1, 9, 120}, &random_);
   const auto expected = embedder.Embed(texts, CallContext());
   ASSERT_TRUE(expected.ok()) << expected.status().ToString();
   std::vector<std::thread> callers;
@@ -161,15 +143,16 @@ TEST(EncoderEmbedderTest, VectorsHaveLengthOneAndTextsHaveLimits) {
   EXPECT_EQ(info->dimensions, config.hidden);
   EXPECT_EQ(info->tokens_max, 8u);
   EXPECT_EQ(info->device, "CPU portable");
-  const auto vector = embedder.Embed(Texts{{1, 2, 3}}, CallContext());
+  const auto vector = embedder.Embed(TokenTexts{{1, 2, 3}}, CallContext());
   ASSERT_TRUE(vector.ok());
   double squares = 0;
   for (const float value : *vector) squares += double{value} * value;
   EXPECT_NEAR(squares, 1, 1e-5);
-  const Texts too_long{std::vector<int32_t>(9, 1)};
+  const TokenTexts too_long{std::vector<int32_t>(9, 1)};
   EXPECT_EQ(embedder.Embed(too_long, CallContext()).status().reason(), Reason::kQueryTooLong);
-  EXPECT_EQ(embedder.Embed(Texts{{}}, CallContext()).status().reason(), Reason::kInvalidArgument);
-  const Texts unknown{{static_cast<int32_t>(config.vocabulary)}};
+  EXPECT_EQ(embedder.Embed(TokenTexts{{}}, CallContext()).status().reason(),
+            Reason::kInvalidArgument);
+  const TokenTexts unknown{{static_cast<int32_t>(config.vocabulary)}};
   EXPECT_EQ(embedder.Embed(unknown, CallContext()).status().reason(), Reason::kInvalidArgument);
 }
 

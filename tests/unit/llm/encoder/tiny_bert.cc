@@ -214,6 +214,25 @@ BertConfig TinyBertConfig() {
   return config;
 }
 
+BertConfig TinyBertConfig(uint32_t hidden, uint32_t heads) {
+  BertConfig config = TinyBertConfig();
+  config.hidden = hidden;
+  config.heads = heads;
+  config.intermediate = 4 * hidden;
+  config.positions = 512;
+  return config;
+}
+
+TokenTexts RandomTexts(const BertConfig& config, const std::vector<size_t>& lengths,
+                       std::mt19937* random) {
+  TokenTexts texts;
+  for (const size_t length : lengths) {
+    texts.emplace_back(length);
+    for (int32_t& id : texts.back()) id = static_cast<int32_t>((*random)() % config.vocabulary);
+  }
+  return texts;
+}
+
 std::unique_ptr<BertModel> MakeTinyBert(const BertConfig& config, uint32_t seed) {
   Random random(seed);
   const auto storage = std::make_shared<Values>();

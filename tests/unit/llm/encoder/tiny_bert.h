@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,15 @@ namespace ragstone::llm {
 
 // Two layers of the smallest sizes that the engine takes: hidden 64, two heads of 32.
 BertConfig TinyBertConfig();
+// The same with rows and heads of other sizes, four times as wide inside, and 512 positions.
+BertConfig TinyBertConfig(uint32_t hidden, uint32_t heads);
+
+// Token ids of texts, of these lengths.
+using TokenTexts = std::vector<std::vector<int32_t>>;
+TokenTexts RandomTexts(const BertConfig& config, const std::vector<size_t>& lengths,
+                       std::mt19937* random);
+
+inline constexpr FloatType kFloatTypes[] = {FloatType::kF32, FloatType::kF16, FloatType::kBf16};
 
 // A model of this shape with matrices of F32 and weights of full precision, in memory. The sizes of
 // the weights are such that activations stay near one.

@@ -4,7 +4,6 @@
 #include <cstring>
 #include <functional>
 #include <mutex>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -13,6 +12,8 @@
 #include "llm/encoder/cuda/row_kernels.cuh"
 // And these the ones of rows.
 #include "llm/encoder/cuda/attention_kernels.cuh"
+// And this all kernels.
+#include "llm/encoder/cuda/dispatch.cuh"
 
 namespace ragstone::llm::gpu {
 namespace {
@@ -23,22 +24,12 @@ struct EmulatedGraph final : Graph {
   std::vector<Work> work;
 };
 
-// Calls `function` with a value of the type.
-template <typename F>
-void WithType(Type type, F function) {
-  if (type == Type::kF32) function(float());
-  if (type == Type::kF16) function(F16());
-  if (type == Type::kBf16) function(Bf16());
-}
-
-// As launch.cu chooses.
-template <typename F>
-void WithPairs(uint32_t hidden, F function) {
-  if (hidden == 384) return function(std::integral_constant<int, 384 / kPairStep>());
-  if (hidden == 768) return function(std::integral_constant<int, 768 / kPairStep>());
-  if (hidden == 1024) return function(std::integral_constant<int, 1024 / kPairStep>());
-  function(std::integral_constant<int, 0>());
-}
+struct EmulatedLauncher {
+  template <typename Call>
+  void Start(void (*kernel)(Call), const Grid& grid, const Call& call) const {
+    emulated::Run({{grid.x, grid.y}, grid.threads, grid.independent}, [&] { kernel(call); });
+  }
+};
 
 float ToFloat(float value) { return value; }
 template <typename T>
@@ -71,30 +62,6 @@ void MultiplyOf(const MultiplyCall& call) {
   }
 }
 
-template <typename T>
-void AttendOf(const AttentionCall& call, bool matrix) {
-  const emulated::Launch launch{{call.bucket.tiles, call.heads}, kAttentionThreads};
-  if constexpr (!std::is_same_v<T, float>) {
-    if (matrix && call.head_size == 32) {
-      return emulated::Run(launch, [&] { MatrixAttentionKernel<T, 32>(call); });
-    }
-    if (matrix && call.head_size == 64) {
-      return emulated::Run(launch, [&] { MatrixAttentionKernel<T, 64>(call); });
-    }
-  }
-  if (call.head_size <= 32) {
-    emulated::Run(launch, [&] { PlainAttentionKernel<T, 32>(call); });
-  } else if (call.head_size <= 64) {
-    emulated::Run(launch, [&] { PlainAttentionKernel<T, 64>(call); });
-  } else {
-    emulated::Run(launch, [&] { PlainAttentionKernel<T, 128>(call); });
-  }
-}
-
-emulated::Launch OfRows(const Bucket& bucket) {
-  return {{(bucket.tokens + kRowsOfBlock - 1) / kRowsOfBlock, 1}, kRowThreads};
-}
-
 Result<std::shared_ptr<void>> Cleared(size_t bytes) {
   constexpr size_t kAlign = 256;
   const size_t rounded = (bytes + kAlign - 1) / kAlign * kAlign;
@@ -116,35 +83,25 @@ class EmulatedQueue final : public Queue {
     return Do([=] { std::memcpy(host, device, bytes); });
   }
   Status Embed(const EmbedCall& call) override {
-    return DoTyped([call]<typename T>(T) {
-      WithPairs(call.hidden, [&](auto pairs) {
-        emulated::Run(OfRows(call.bucket), [&] { EmbedKernel<T, decltype(pairs)::value>(call); });
-      });
-    });
+    return Do([=, type = type()] { DispatchEmbed(type, call, EmulatedLauncher()); });
   }
   Status Normalize(const NormCall& call) override {
-    return DoTyped([call]<typename T>(T) {
-      WithPairs(call.hidden, [&](auto pairs) {
-        emulated::Run(OfRows(call.bucket), [&] { NormKernel<T, decltype(pairs)::value>(call); });
-      });
-    });
+    return Do([=, type = type()] { DispatchNorm(type, call, EmulatedLauncher()); });
   }
   Status Gelu(const GeluCall& call) override {
-    return DoTyped([call]<typename T>(T) {
-      emulated::Run({{call.bucket.tokens, 1}, kGeluThreads, true}, [&] { GeluKernel<T>(call); });
-    });
+    return Do([=, type = type()] { DispatchGelu(type, call, EmulatedLauncher()); });
   }
   Status Pool(const PoolCall& call) override {
-    return DoTyped([call]<typename T>(T) {
-      emulated::Run({{call.bucket.tiles, 1}, kPoolThreads}, [&] { PoolKernel<T>(call); });
-    });
+    return Do([=, type = type()] { DispatchPool(type, call, EmulatedLauncher()); });
   }
   Status Attend(const AttentionCall& call) override {
     const bool matrix = gpu_->info().tensor_attention;
-    return DoTyped([call, matrix]<typename T>(T) { AttendOf<T>(call, matrix); });
+    return Do([=, type = type()] { DispatchAttention(type, matrix, call, EmulatedLauncher()); });
   }
   Status Multiply(const MultiplyCall& call) override {
-    return DoTyped([call]<typename T>(T) { MultiplyOf<T>(call); });
+    return Do([=, type = type()] {
+      WithType(type, [&](auto zero) { MultiplyOf<decltype(zero)>(call); });
+    });
   }
 
   Status BeginRecording() override {
@@ -176,10 +133,7 @@ class EmulatedQueue final : public Queue {
     work();
     return OkStatus();
   }
-  template <typename F>
-  Status DoTyped(F function) {
-    return Do([type = gpu_->info().type, function] { WithType(type, function); });
-  }
+  Type type() const { return gpu_->info().type; }
 
   EmulatedGpu* const gpu_;
   std::unique_ptr<EmulatedGraph> recording_;

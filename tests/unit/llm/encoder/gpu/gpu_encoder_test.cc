@@ -21,27 +21,6 @@
 namespace ragstone::llm::gpu {
 namespace {
 
-using Texts = std::vector<std::vector<int32_t>>;
-
-BertConfig Config(uint32_t hidden, uint32_t heads) {
-  BertConfig config = TinyBertConfig();
-  config.hidden = hidden;
-  config.heads = heads;
-  config.intermediate = 4 * hidden;
-  config.positions = 512;
-  return config;
-}
-
-Texts RandomTexts(const BertConfig& config, const std::vector<size_t>& lengths) {
-  static std::mt19937 random(13);
-  Texts texts;
-  for (const size_t length : lengths) {
-    texts.emplace_back(length);
-    for (int32_t& id : texts.back()) id = static_cast<int32_t>(random() % config.vocabulary);
-  }
-  return texts;
-}
-
 class GpuEncoderTest : public ::testing::TestWithParam<TestGpu> {
  protected:
   void SetUp() override {
@@ -59,7 +38,7 @@ class GpuEncoderTest : public ::testing::TestWithParam<TestGpu> {
     EXPECT_TRUE(slot.ok()) << slot.status().ToString();
     return std::move(*slot);
   }
-  static std::vector<float> Encode(const GpuEncoder& encoder, const Texts& texts,
+  static std::vector<float> Encode(const GpuEncoder& encoder, const TokenTexts& texts,
                                    GpuEncoder::Slot* slot) {
     const std::vector<std::span<const int32_t>> spans(texts.begin(), texts.end());
     std::vector<float> vectors(texts.size() * encoder.config().hidden);
@@ -68,6 +47,7 @@ class GpuEncoderTest : public ::testing::TestWithParam<TestGpu> {
     return vectors;
   }
   std::shared_ptr<Gpu> gpu_;
+  std::mt19937 random_{13};
 };
 
 TEST_P(GpuEncoderTest, VectorsAreThoseOfTheReference) {
@@ -75,11 +55,11 @@ TEST_P(GpuEncoderTest, VectorsAreThoseOfTheReference) {
     uint32_t hidden, heads;
   };
   for (const Shape shape : {Shape{64, 2}, Shape{128, 2}, Shape{192, 12}}) {
-    const BertConfig config = Config(shape.hidden, shape.heads);
+    const BertConfig config = TinyBertConfig(shape.hidden, shape.heads);
     const std::shared_ptr<const BertModel> model = MakeTinyBert(config, 5);
     const auto encoder = NewEncoder(model);
     const auto slot = NewSlot(*encoder);
-    const Texts texts = RandomTexts(config, {1, 7, 33, 100});
+    const TokenTexts texts = RandomTexts(config, {1, 7, 33, 100}, &random_);
     const std::vector<float> vectors = Encode(*encoder, texts, slot.get());
     for (size_t t = 0; t < texts.size(); ++t) {
       EXPECT_GE(Cosine(ReferenceVector(*model, texts[t]),
@@ -91,24 +71,24 @@ TEST_P(GpuEncoderTest, VectorsAreThoseOfTheReference) {
 }
 
 TEST_P(GpuEncoderTest, TheFirstTokenMayStandForTheText) {
-  BertConfig config = Config(64, 2);
+  BertConfig config = TinyBertConfig(64, 2);
   config.pooling = Pooling::kCls;
   const std::shared_ptr<const BertModel> model = MakeTinyBert(config, 8);
   const auto encoder = NewEncoder(model);
   const auto slot = NewSlot(*encoder);
-  const Texts texts = RandomTexts(config, {21});
+  const TokenTexts texts = RandomTexts(config, {21}, &random_);
   EXPECT_GE(Cosine(ReferenceVector(*model, texts[0]), Encode(*encoder, texts, slot.get())),
             CosineMin());
 }
 
 // The first batch of a bucket is queued, the second recorded, the third only launched.
 TEST_P(GpuEncoderTest, RecordedWorkGivesWhatQueuedWorkGave) {
-  const BertConfig config = Config(64, 2);
+  const BertConfig config = TinyBertConfig(64, 2);
   const std::shared_ptr<const BertModel> model = MakeTinyBert(config, 9);
   const auto encoder = NewEncoder(model);
   const auto slot = NewSlot(*encoder);
-  const Texts texts = RandomTexts(config, {40, 9, 70});
-  const Texts others = RandomTexts(config, {64, 50, 3});
+  const TokenTexts texts = RandomTexts(config, {40, 9, 70}, &random_);
+  const TokenTexts others = RandomTexts(config, {64, 50, 3}, &random_);
   const std::vector<float> queued = Encode(*encoder, texts, slot.get());
   const std::vector<float> others_recorded = Encode(*encoder, others, slot.get());
   EXPECT_EQ(queued, Encode(*encoder, texts, slot.get()));
@@ -119,11 +99,11 @@ TEST_P(GpuEncoderTest, RecordedWorkGivesWhatQueuedWorkGave) {
 }
 
 TEST_P(GpuEncoderTest, ATextHasTheSameVectorAloneAndAmongOthers) {
-  const BertConfig config = Config(128, 4);
+  const BertConfig config = TinyBertConfig(128, 4);
   const std::shared_ptr<const BertModel> model = MakeTinyBert(config, 10);
   const auto encoder = NewEncoder(model);
   const auto slot = NewSlot(*encoder);
-  const Texts texts = RandomTexts(config, {3, 1, 96, 12, 65, 2});
+  const TokenTexts texts = RandomTexts(config, {3, 1, 96, 12, 65, 2}, &random_);
   const std::vector<float> together = Encode(*encoder, texts, slot.get());
   for (size_t t = 0; t < texts.size(); ++t) {
     const std::vector<float> alone = Encode(*encoder, {texts[t]}, slot.get());
@@ -134,14 +114,14 @@ TEST_P(GpuEncoderTest, ATextHasTheSameVectorAloneAndAmongOthers) {
 }
 
 TEST_P(GpuEncoderTest, ManyCallersGetTheirOwnVectors) {
-  const BertConfig config = Config(64, 2);
+  const BertConfig config = TinyBertConfig(64, 2);
   const std::shared_ptr<const BertModel> model = MakeTinyBert(config, 11);
   GpuEmbedderOptions options;
   options.batch_tokens = 128;
   const auto created = GpuEmbedder::Create(model, gpu_, options);
   ASSERT_TRUE(created.ok()) << created.status().ToString();
   GpuEmbedder& embedder = **created;
-  const Texts texts = RandomTexts(config, {5, 80, 140, 17, 40, 1, 9});
+  const TokenTexts texts = RandomTexts(config, {5, 80, 140, 17, 40, 1, 9}, &random_);
   std::vector<std::thread> callers;
   for (size_t c = 0; c < 2; ++c) {
     callers.emplace_back([&] {
@@ -164,7 +144,7 @@ INSTANTIATE_TEST_SUITE_P(Gpus, GpuEncoderTest, ::testing::ValuesIn(TestGpus()),
 
 TEST(GpuEmbedderTest, SaysWhatItRunsOn) {
   const auto gpu = std::make_shared<EmulatedGpu>(Type::kBf16, true);
-  const auto embedder = GpuEmbedder::Create(MakeTinyBert(Config(64, 2), 1), gpu, {});
+  const auto embedder = GpuEmbedder::Create(MakeTinyBert(TinyBertConfig(64, 2), 1), gpu, {});
   ASSERT_TRUE(embedder.ok());
   const auto info = (*embedder)->Info(CallContext());
   ASSERT_TRUE(info.ok());
@@ -175,7 +155,7 @@ TEST(GpuEmbedderTest, SaysWhatItRunsOn) {
 
 TEST(GpuEmbedderTest, AGpuThatComputesWhatTheCpuDoesPassesTheCheck) {
   const auto gpu = std::make_shared<EmulatedGpu>(Type::kF16, true);
-  const std::shared_ptr<const BertModel> model = MakeTinyBert(Config(64, 2), 1);
+  const std::shared_ptr<const BertModel> model = MakeTinyBert(TinyBertConfig(64, 2), 1);
   GpuEmbedderOptions options;
   options.batch_tokens = 512;
   options.check = *ChooseKernels("portable", "v2");
@@ -185,7 +165,7 @@ TEST(GpuEmbedderTest, AGpuThatComputesWhatTheCpuDoesPassesTheCheck) {
 }
 
 TEST(GpuEmbedderTest, AGpuThatComputesSomethingElseIsRefused) {
-  const std::shared_ptr<const BertModel> model = MakeTinyBert(Config(64, 2), 1);
+  const std::shared_ptr<const BertModel> model = MakeTinyBert(TinyBertConfig(64, 2), 1);
   const CpuReference reference(model, **ChooseKernels("portable", "v2"), 512);
   const SlotLimits limits{300, 8};
   const Status zeros = reference.Compare(
@@ -209,14 +189,15 @@ TEST(GpuEmbedderTest, AGpuThatComputesSomethingElseIsRefused) {
 }
 
 TEST(GpuEncoderFaultTest, WorkThatFailedWhileItWasRecordedIsNotReplayed) {
-  const BertConfig config = Config(64, 2);
+  const BertConfig config = TinyBertConfig(64, 2);
   const std::shared_ptr<const BertModel> model = MakeTinyBert(config, 9);
   EmulatedGpu gpu(Type::kF32, false);
   const auto encoder = GpuEncoder::Create(model, &gpu, false);
   ASSERT_TRUE(encoder.ok());
   const auto slot = (*encoder)->NewSlot({256, 4}, Priority::kLow);
   ASSERT_TRUE(slot.ok());
-  const Texts texts = RandomTexts(config, {40, 9, 70});
+  std::mt19937 random(13);
+  const TokenTexts texts = RandomTexts(config, {40, 9, 70}, &random);
   const std::vector<std::span<const int32_t>> spans(texts.begin(), texts.end());
   std::vector<float> first(3 * 64);
   ASSERT_TRUE((*encoder)->Encode(spans, slot->get(), first.data()).ok());
@@ -233,26 +214,26 @@ TEST(GpuEncoderFaultTest, WorkThatFailedWhileItWasRecordedIsNotReplayed) {
 
 TEST(GpuEmbedderTest, AFaultOfTheDeviceIsUnavailable) {
   const auto gpu = std::make_shared<EmulatedGpu>(Type::kF32, false);
-  const auto embedder = GpuEmbedder::Create(MakeTinyBert(Config(64, 2), 1), gpu, {});
+  const auto embedder = GpuEmbedder::Create(MakeTinyBert(TinyBertConfig(64, 2), 1), gpu, {});
   ASSERT_TRUE(embedder.ok());
   gpu->FailAfter(3);
-  const auto got = (*embedder)->Embed(Texts{{1, 2, 3}}, CallContext());
+  const auto got = (*embedder)->Embed(TokenTexts{{1, 2, 3}}, CallContext());
   ASSERT_FALSE(got.ok());
   EXPECT_EQ(got.status().code(), StatusCode::kUnavailable);
 }
 
 TEST(GpuEmbedderTest, TextsOutsideTheModelAreRefused) {
   const auto gpu = std::make_shared<EmulatedGpu>(Type::kF32, false);
-  const auto embedder = GpuEmbedder::Create(MakeTinyBert(Config(64, 2), 1), gpu, {});
+  const auto embedder = GpuEmbedder::Create(MakeTinyBert(TinyBertConfig(64, 2), 1), gpu, {});
   ASSERT_TRUE(embedder.ok());
-  const auto got = (*embedder)->Embed(Texts{{1, 1 << 30}}, CallContext());
+  const auto got = (*embedder)->Embed(TokenTexts{{1, 1 << 30}}, CallContext());
   ASSERT_FALSE(got.ok());
   EXPECT_EQ(got.status().code(), StatusCode::kInvalidArgument);
 }
 
 // The matrices of a tiny model, to be damaged.
 std::shared_ptr<BertModel> Damaged(float value) {
-  std::shared_ptr<BertModel> model = MakeTinyBert(Config(64, 2), 1);
+  std::shared_ptr<BertModel> model = MakeTinyBert(TinyBertConfig(64, 2), 1);
   static std::vector<float> bad;
   FloatMatrix& matrix = model->layers[0].up.weight;
   bad.assign(size_t{matrix.rows} * matrix.columns, 0.01f);

@@ -1,0 +1,110 @@
+// Writes by filter that match more than fits one write of the store. Covers the groups of
+// group_write.cc and record_writes.cc.
+#include "tests/unit/index/records_db/records_fixture.h"
+
+namespace ragstone::index {
+namespace {
+
+class RecordMatchesTest : public RecordsFixture {
+ protected:
+  static constexpr int kRecords = 25'000;
+
+  void Fill() {
+    RecordCollectionSpec spec = Spec();
+    spec.vectors[0].dimensions = 2;
+    Create(spec);
+    for (int begin = 0; begin < kRecords; begin += 5000) {
+      std::vector<Record> records;
+      for (int i = begin; i < begin + 5000; ++i) {
+        records.push_back(MakeRecord("r" + std::to_string(i), {1.0f, static_cast<float>(i)},
+                                     {{"year", int64_t{i % 10}}}));
+      }
+      Put(std::move(records));
+    }
+  }
+};
+
+TEST_F(RecordMatchesTest, ADeletionOfManyTakesAllThatMatchedAndNothingElse) {
+  Fill();
+  WriteOptions options;
+  options.request_id = "delete-many";
+  const auto removed = records_->Delete("c", Parsed("year < 9"), options, {});
+  ASSERT_TRUE(removed.ok()) << removed.status().ToString();
+  EXPECT_EQ(removed->affected, kRecords / 10 * 9u);
+  EXPECT_EQ(Count(), kRecords / 10u);
+  EXPECT_EQ(Count("year = 9"), kRecords / 10u);
+  const auto again = records_->Delete("c", Parsed("year < 9"), options, {});
+  ASSERT_TRUE(again.ok());
+  EXPECT_EQ(again->affected, removed->affected);
+  EXPECT_EQ(again->version, removed->version);
+}
+
+// Every changed record matches still: each must be changed once.
+TEST_F(RecordMatchesTest, AChangeOfManyIsMadeOnceToEach) {
+  Fill();
+  PayloadChange change;
+  change.set = {{"lang", std::string("en")}};
+  const auto changed = records_->UpdatePayload("c", Parsed("year >= 0"), change, {}, {});
+  ASSERT_TRUE(changed.ok()) << changed.status().ToString();
+  EXPECT_EQ(changed->affected, static_cast<uint64_t>(kRecords));
+  EXPECT_EQ(Count("lang = \"en\" and year >= 0"), static_cast<uint64_t>(kRecords));
+  EXPECT_EQ(Count(), static_cast<uint64_t>(kRecords));
+  Maintain();
+  EXPECT_EQ(Rows(Family::kRecord), static_cast<size_t>(kRecords));
+}
+
+TEST_F(RecordMatchesTest, LargeRecordsAreChangedInSmallerGroups) {
+  constexpr int kLarge = 1200;  // of 32 KiB each
+  RecordCollectionSpec spec = Spec();
+  spec.vectors[0].dimensions = 8192;
+  Create(spec);
+  for (int begin = 0; begin < kLarge; begin += 400) {
+    std::vector<Record> records;
+    for (int i = begin; i < begin + 400; ++i) {
+      DenseVector vector(8192, 1.0f);
+      vector[static_cast<size_t>(i)] = 2.0f;
+      records.push_back(MakeRecord("r" + std::to_string(i), vector, {{"year", int64_t{1}}}));
+    }
+    Put(std::move(records));
+  }
+  PayloadChange change;
+  change.set = {{"year", int64_t{2}}};
+  const auto changed = records_->UpdatePayload("c", Parsed("year = 1"), change, {}, {});
+  ASSERT_TRUE(changed.ok()) << changed.status().ToString();
+  EXPECT_EQ(changed->affected, static_cast<uint64_t>(kLarge));
+  EXPECT_EQ(Count("year = 2"), static_cast<uint64_t>(kLarge));
+  std::set<uint64_t> versions;
+  for (const Record& record : Scroll("", "", kLarge)) versions.insert(record.version);
+  ASSERT_FALSE(versions.empty());
+  EXPECT_GT(versions.size(), 1u) << "several writes of the store";
+  EXPECT_LE(versions.size(), 5u);
+  EXPECT_EQ(*versions.rbegin(), changed->version);
+}
+
+TEST_F(RecordMatchesTest, AFilterThatMatchesNothingChangesNothing) {
+  Fill();
+  const auto removed = records_->Delete("c", Parsed("year > 100"), {}, {});
+  ASSERT_TRUE(removed.ok());
+  EXPECT_EQ(removed->affected, 0u);
+  EXPECT_EQ(Count(), static_cast<uint64_t>(kRecords));
+}
+
+TEST_F(RecordMatchesTest, SearchesAsOfAVersionAreRefusedClearly) {
+  RecordCollectionSpec spec = Spec();
+  Create(spec);
+  const WriteResult written = Put({MakeRecord("a", DenseVector(kDimensions, 1.0f))});
+  RecordSearch search = Nearest(DenseVector(kDimensions, 1.0f), 1);
+  search.read.as_of = written.version;
+  const auto found = records_->Search("c", search, {});
+  EXPECT_EQ(found.status().code(), StatusCode::kInvalidArgument);
+  EXPECT_NE(found.status().message().find("as_of is for Get and Scroll"), std::string::npos);
+  RecommendSearch recommend;
+  recommend.positive = {"a"};
+  recommend.search.read.as_of = written.version;
+  const auto recommended = records_->Recommend("c", recommend, {});
+  EXPECT_EQ(recommended.status().code(), StatusCode::kInvalidArgument);
+  EXPECT_NE(recommended.status().message().find("as_of is for Get and Scroll"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace ragstone::index
