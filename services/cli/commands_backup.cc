@@ -46,21 +46,9 @@ Result<int> Make(const CommandContext& context, const std::filesystem::path& dir
   Stub stub(connection->channel());
   Call call(connection->cancel());
   const auto reader = stub.Backup(call.context(), request);
-  v1::BackupResponse event;
-  v1::BackupFinished finished;
-  bool ended = false;
-  while (reader->Read(&event)) {
-    if (event.has_finished()) {
-      finished = event.finished();
-      ended = true;
-    } else {
-      const v1::OperationProgress& at = event.progress();
-      output->Progress(FormatStep(at.step(), at.bytes_done(), at.bytes_total()));
-    }
-  }
-  output->Progress("");
-  RETURN_IF_ERROR(connection->Convert(reader->Finish()));
-  if (!ended) return Internal("the server ended the backup without an outcome");
+  ASSIGN_OR_RETURN(
+      const v1::BackupFinished finished,
+      (FollowOperation<v1::BackupResponse>(*connection, reader.get(), output, "backup")));
   if (output->json()) {
     output->Json({{"backup", FinishedJson(finished)}});
     return kExitDone;

@@ -14,21 +14,9 @@ Result<int> RunPurge(const CommandContext& context) {
   v1::AdminService::Stub stub(connection->channel());
   Call call(connection->cancel());
   const auto reader = stub.Purge(call.context(), v1::PurgeRequest());
-  v1::PurgeResponse event;
-  v1::PurgeFinished finished;
-  bool ended = false;
-  while (reader->Read(&event)) {
-    if (event.has_finished()) {
-      finished = event.finished();
-      ended = true;
-    } else {
-      const v1::OperationProgress& at = event.progress();
-      output->Progress(FormatStep(at.step(), at.bytes_done(), at.bytes_total()));
-    }
-  }
-  output->Progress("");
-  RETURN_IF_ERROR(connection->Convert(reader->Finish()));
-  if (!ended) return Internal("the server ended the purge without an outcome");
+  ASSIGN_OR_RETURN(
+      const v1::PurgeFinished finished,
+      (FollowOperation<v1::PurgeResponse>(*connection, reader.get(), output, "purge")));
   if (output->json()) {
     output->Json({{"purged",
                    {{"bytes_before", finished.bytes_before()},
