@@ -5,9 +5,11 @@
 
 #include <cmath>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -35,6 +37,35 @@ class TemporaryFolder {
  private:
   std::filesystem::path path_;
 };
+
+// Every file under `folder` with its size and time of change; less, if one goes meanwhile.
+inline std::map<std::string, std::pair<uintmax_t, int64_t>> ListingOf(
+    const std::filesystem::path& folder) {
+  std::map<std::string, std::pair<uintmax_t, int64_t>> listing;
+  std::error_code error;
+  for (std::filesystem::recursive_directory_iterator it(folder, error), end; !error && it != end;
+       it.increment(error)) {
+    std::error_code gone;
+    const uintmax_t bytes = it->is_regular_file(gone) ? it->file_size(gone) : 0;
+    const auto changed = it->last_write_time(gone).time_since_epoch().count();
+    if (!gone) listing[it->path().string()] = {bytes, changed};
+  }
+  return listing;
+}
+
+// Copies a folder that a database has open, as a crash would leave it: all files of one moment.
+// RocksDB's own threads add and remove files when they like, so it is copied until none did.
+inline void CopyAsAfterACrash(const std::filesystem::path& from, const std::filesystem::path& to) {
+  for (int attempt = 0; attempt < 1000; ++attempt) {
+    std::error_code error;
+    std::filesystem::remove_all(to, error);
+    const auto before = ListingOf(from);
+    std::filesystem::copy(from, to, std::filesystem::copy_options::recursive, error);
+    if (!error && ListingOf(from) == before) return;
+    usleep(10'000);
+  }
+  ADD_FAILURE() << from << " never stands still";
+}
 
 inline constexpr uint32_t kTestDimensions = 32;
 

@@ -87,9 +87,7 @@ TEST_F(IndexCheckpointTest, EveryKindOfDamageIsFoundAndMended) {
                           const std::string& what) {
     for (const std::filesystem::path& name : names) {
       TemporaryFolder copy;
-      std::filesystem::copy(Dir(), copy.path(),
-                            std::filesystem::copy_options::recursive |
-                                std::filesystem::copy_options::overwrite_existing);
+      CopyAsAfterACrash(Dir(), copy.path());
       change(copy.path() / std::filesystem::relative(name, Dir()));
       Open(copy.path());
       EXPECT_EQ(Answers(), before) << what << " of " << name;

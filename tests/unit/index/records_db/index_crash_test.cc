@@ -90,9 +90,7 @@ TEST_F(IndexCrashTest, WhatACrashLeavesAtAnyStepIsWhole) {
       // Without files: what the records themselves say.
       TemporaryFolder plain;
       Close();
-      std::filesystem::copy(Dir(), plain.path(),
-                            std::filesystem::copy_options::recursive |
-                                std::filesystem::copy_options::overwrite_existing);
+      CopyAsAfterACrash(Dir(), plain.path());
       std::filesystem::remove_all(plain.path() / "indexes");
       Open(plain.path());
       const auto expected = Answers();

@@ -184,9 +184,7 @@ TEST_F(RecordModelTest, ACopyOfTheDirectoryHoldsEveryAcknowledgedWrite) {
     for (int step = 0; step < 40; ++step) Step();
     Maintain();
     TemporaryFolder copy;
-    std::filesystem::copy(folder_.path(), copy.path(),
-                          std::filesystem::copy_options::recursive |
-                              std::filesystem::copy_options::overwrite_existing);
+    CopyAsAfterACrash(folder_.path(), copy.path());
     Open(copy.path());
     CheckAll();
     CheckSearches();

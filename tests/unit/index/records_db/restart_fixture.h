@@ -119,9 +119,7 @@ class RestartFixture : public RecordsFixture {
     // Files are copied one after the other: nothing may write to them meanwhile.
     impl().worker().Stop();
     auto copy = std::make_unique<TemporaryFolder>();
-    std::filesystem::copy(Dir(), copy->path(),
-                          std::filesystem::copy_options::recursive |
-                              std::filesystem::copy_options::overwrite_existing);
+    CopyAsAfterACrash(Dir(), copy->path());
     Close();
     copy_ = std::move(copy);
     Open(copy_->path());
