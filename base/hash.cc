@@ -95,4 +95,21 @@ uint64_t FastHash(std::string_view bytes, uint64_t seed) {
   return XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed);
 }
 
+struct FastHasher::Impl {
+  XXH3_state_t* state = XXH3_createState();
+};
+
+FastHasher::FastHasher() : impl_(std::make_unique<Impl>()) {
+  CHECK(impl_->state != nullptr);
+  CHECK(XXH3_64bits_reset(impl_->state) == XXH_OK);
+}
+
+FastHasher::~FastHasher() { XXH3_freeState(impl_->state); }
+
+void FastHasher::Update(std::string_view bytes) {
+  CHECK(XXH3_64bits_update(impl_->state, bytes.data(), bytes.size()) == XXH_OK);
+}
+
+uint64_t FastHasher::Hash() const { return XXH3_64bits_digest(impl_->state); }
+
 }  // namespace ragstone

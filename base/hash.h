@@ -50,4 +50,20 @@ Result<Sha256Digest> Sha256OfFile(const std::filesystem::path& path);
 // XXH3, 64 bits: fast, not for anything an attacker may choose.
 uint64_t FastHash(std::string_view bytes, uint64_t seed = 0);
 
+// FastHash of a stream of bytes. Not thread-safe.
+class FastHasher {
+ public:
+  FastHasher();
+  ~FastHasher();
+  FastHasher(const FastHasher&) = delete;
+  FastHasher& operator=(const FastHasher&) = delete;
+  void Update(std::string_view bytes);
+  // Of all bytes so far; more may follow.
+  uint64_t Hash() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
 }  // namespace ragstone

@@ -49,7 +49,7 @@ class Batch {
 struct DatabaseOptions {
   std::filesystem::path dir;             // created if missing
   uint64_t memory_bytes = 256ull << 20;  // RocksDB's block cache and write buffers together
-  uint32_t hnsw_vectors_min = 20'000;    // larger sealed segments get an HNSW graph
+  uint32_t hnsw_vectors_min = 20'000;    // so many new vectors are sealed, with a graph if > 10,000
   uint32_t search_threads = 0;           // 0: cores
   // What the indexes of record collections may take in memory together; 0: as much as there is.
   uint64_t record_memory_bytes = 0;

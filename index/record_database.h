@@ -106,8 +106,9 @@ struct WriteOptions {
   // kRequestIdsKept ids: a client that writes more with ids within a day loses the oldest, whose
   // writes are then done again.
   std::string request_id;
-  // For each record, or empty: the version that it must have now, 0 for none. If one does not,
-  // nothing is written: ABORTED (VERSION_MISMATCH) names the record and both versions.
+  // For each record that is named, or empty (always with a filter): the version that it must have
+  // now, 0 for none. If one does not, nothing is written: ABORTED (VERSION_MISMATCH) names the
+  // record and both versions.
   std::vector<uint64_t> if_versions;
 };
 
@@ -173,8 +174,12 @@ size_t RecordBytes(const Record& record);
 //
 // What a write was acknowledged for is on disk (fsynced) and in every search that begins later; a
 // search sees all of a write or nothing of it. Writes of one collection that come at the same time
-// share one fsync. A filtered search returns min(top_k, matches) records. Each call, a batch of
-// searches too, reads one state of the collection.
+// share one fsync. A change of what a filter matches, which is found once at its beginning, is done
+// in pieces, each of which is such a write: of at most 10,000 records and, of updated ones, about
+// 16 MiB; no other write comes between. After an error, which says how many records were changed,
+// or a crash, the pieces before are done: repeat the call, with its request id. A filtered search
+// returns min(top_k, matches) records. Each call, a batch of searches too, reads one state of the
+// collection.
 //
 // Errors: NOT_FOUND (COLLECTION_NOT_FOUND); INVALID_ARGUMENT naming the record and field for
 // vectors of a wrong length, values that are no numbers, a zero vector under cosine, an id twice in

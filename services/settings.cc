@@ -72,7 +72,8 @@ const std::vector<Row>& Table() {
        &Settings::disk_reserve},
       {{"record_memory_limit",
         "Memory for the indexes of record collections together; those least recently used are "
-        "unloaded to keep it. 0 for half of memory_limit.",
+        "unloaded to keep it. Vectors whose graphs would not fit into their collection's fair "
+        "share of it are compressed (IVF-PQ). 0 for half of memory_limit.",
         T::kBytes, "0", 0, 1024 * kTiB},
        &Settings::record_memory_limit},
       {{"keep_originals", "Whether to keep the bytes of documents after they were ingested.",
@@ -138,7 +139,8 @@ const std::vector<Row>& Table() {
         T::kReal, "0.3", 0, 1},
        &Settings::confidence_min},
       {{"hnsw_vectors_min",
-        "Segments with at least so many vectors are searched by an HNSW graph instead of a scan.",
+        "So many new vectors of a collection are sealed; more than 10,000 sealed ones get an HNSW "
+        "graph.",
         T::kInteger, "20000", 1, 1'000'000'000},
        &Settings::hnsw_vectors_min},
   };

@@ -6,28 +6,21 @@ Prints one JSON object on stdout and progress on stderr. The README beside it sa
 
 import argparse
 import json
-import os
 import pathlib
 import sys
 import uuid
 
 import grpc
 
-from ragstone.v1 import (answer_pb2, answer_pb2_grpc, document_pb2, document_pb2_grpc, errors_pb2,
-                         search_pb2, search_pb2_grpc, types_pb2)
+from client import add_server_arguments, error_json, read_token
+from ragstone.v1 import (answer_pb2, answer_pb2_grpc, document_pb2, document_pb2_grpc, search_pb2,
+                         search_pb2_grpc, types_pb2)
 
 PIECE_BYTES = 1 << 20  # the largest piece that AddDocument takes
 ADD_TIMEOUT_S, SEARCH_TIMEOUT_S, ASK_TIMEOUT_S = 900, 60, 300
 MODES = {"hybrid": types_pb2.SEARCH_MODE_HYBRID, "vector": types_pb2.SEARCH_MODE_VECTOR,
          "keyword": types_pb2.SEARCH_MODE_KEYWORD}
 STYLES = {"short": answer_pb2.ANSWER_STYLE_SHORT, "full": answer_pb2.ANSWER_STYLE_FULL}
-
-
-def default_data_dir():
-    if "RAGSTONE_DATA_DIR" in os.environ:
-        return pathlib.Path(os.environ["RAGSTONE_DATA_DIR"])
-    home = os.environ.get("XDG_DATA_HOME") or pathlib.Path.home() / ".local" / "share"
-    return pathlib.Path(home) / "ragstone" / "data"
 
 
 class Client:
@@ -101,16 +94,6 @@ def answer_json(evidence, final):
             "timings_ms": dict(final.timings.ms)}
 
 
-def error_json(error):
-    """The canonical code, Ragstone's stable reason and the message of a failed call."""
-    reason = ""
-    for key, value in error.trailing_metadata() or []:
-        if key == "grpc-status-details-bin":
-            for detail in errors_pb2.ErrorStatus.FromString(value).details:
-                reason = errors_pb2.ErrorInfo.FromString(detail.value).reason
-    return {"error": {"code": error.code().name, "reason": reason, "message": error.details()}}
-
-
 def run(client, arguments):
     def on_progress(job):
         print(f"{job.stage}: page {job.pages_done}/{job.pages_total}, "
@@ -137,9 +120,7 @@ def run(client, arguments):
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--address", default="127.0.0.1:7420", help="host:port of the server")
-    parser.add_argument("--data-dir", type=pathlib.Path, default=default_data_dir(),
-                        help="the server's data directory, whose file `token` is read")
+    add_server_arguments(parser)
     parser.add_argument("--no-token", action="store_true", help="send no token, to see the refusal")
     parser.add_argument("--collection", default="default")
     parser.add_argument("--add", type=pathlib.Path, metavar="FILE", help="add this document first")
@@ -156,12 +137,7 @@ def parse_arguments():
 
 def main():
     arguments = parse_arguments()
-    token = ""
-    if not arguments.no_token:
-        try:
-            token = (arguments.data_dir / "token").read_text(encoding="ascii").strip()
-        except OSError as error:
-            sys.exit(f"the token cannot be read: {error}; is --data-dir the server's?")
+    token = "" if arguments.no_token else read_token(arguments.data_dir)
     client = Client(arguments.address, token)
     try:
         print(json.dumps(run(client, arguments), indent=2, ensure_ascii=False))

@@ -8,13 +8,12 @@ one JSON object on stdout. The README beside it says how to run it.
 
 import argparse
 import json
-import os
-import pathlib
 import sys
 
 import grpc
 
-from ragstone.v1 import errors_pb2, types_pb2, vector_pb2, vector_pb2_grpc
+from client import add_server_arguments, error_json, read_token
+from ragstone.v1 import types_pb2, vector_pb2, vector_pb2_grpc
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 TIMEOUT_S = 60
@@ -100,38 +99,15 @@ def run(records, name, query, filter_text):
     return out
 
 
-def default_data_dir():
-    if "RAGSTONE_DATA_DIR" in os.environ:
-        return pathlib.Path(os.environ["RAGSTONE_DATA_DIR"])
-    home = os.environ.get("XDG_DATA_HOME") or pathlib.Path.home() / ".local" / "share"
-    return pathlib.Path(home) / "ragstone" / "data"
-
-
-def error_json(error):
-    """The canonical code, Ragstone's stable reason and the message of a failed call."""
-    reason = ""
-    for key, value in error.trailing_metadata() or []:
-        if key == "grpc-status-details-bin":
-            for detail in errors_pb2.ErrorStatus.FromString(value).details:
-                reason = errors_pb2.ErrorInfo.FromString(detail.value).reason
-    return {"error": {"code": error.code().name, "reason": reason, "message": error.details()}}
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
-    parser.add_argument("--address", default="127.0.0.1:7420", help="host:port of the server")
-    parser.add_argument("--data-dir", type=pathlib.Path, default=default_data_dir(),
-                        help="the server's data directory, whose file `token` is read")
+    add_server_arguments(parser)
     parser.add_argument("--collection", default="articles-example")
     parser.add_argument("--query", default="pump oil")
     parser.add_argument("--filter", default='year >= 2020 and lang = "en"')
     parser.add_argument("--keep", action="store_true", help="keep the collection at the end")
     arguments = parser.parse_args()
-    try:
-        token = (arguments.data_dir / "token").read_text(encoding="ascii").strip()
-    except OSError as error:
-        sys.exit(f"the token cannot be read: {error}; is --data-dir the server's?")
-    records = Records(arguments.address, token)
+    records = Records(arguments.address, read_token(arguments.data_dir))
     try:
         print(json.dumps(run(records, arguments.collection, arguments.query, arguments.filter),
                          indent=2, ensure_ascii=False))

@@ -2,19 +2,24 @@
 
 namespace ragstone::index {
 
+std::string TableKey(Table table, std::string_view key) {
+  std::string full(1, static_cast<char>(table));
+  full += key;
+  return full;
+}
+
 Batch::Batch() = default;
 Batch::~Batch() = default;
 Batch::Batch(Batch&&) noexcept = default;
 Batch& Batch::operator=(Batch&&) noexcept = default;
 
 void Batch::Put(Table table, std::string_view key, std::string_view value) {
-  if (impl_ == nullptr) impl_ = std::make_unique<Impl>();
-  impl_->operations.push_back({table, false, std::string(key), std::string(value)});
+  // The format byte of a table's value goes first.
+  BatchAccess::Put(Family::kTable, TableKey(table, key), '\1' + std::string(value), this);
 }
 
 void Batch::Delete(Table table, std::string_view key) {
-  if (impl_ == nullptr) impl_ = std::make_unique<Impl>();
-  impl_->operations.push_back({table, true, std::string(key), std::string()});
+  BatchAccess::Delete(Family::kTable, TableKey(table, key), this);
 }
 
 bool Batch::empty() const { return impl_ == nullptr || impl_->operations.empty(); }
@@ -23,6 +28,16 @@ const std::vector<Batch::Impl::Operation>& BatchAccess::Operations(const Batch& 
   static const std::vector<Batch::Impl::Operation>* const kNone =
       new std::vector<Batch::Impl::Operation>();
   return batch.impl_ == nullptr ? *kNone : batch.impl_->operations;
+}
+
+void BatchAccess::Put(Family family, std::string_view key, std::string_view value, Batch* batch) {
+  if (batch->impl_ == nullptr) batch->impl_ = std::make_unique<Batch::Impl>();
+  batch->impl_->operations.push_back({family, false, std::string(key), std::string(value)});
+}
+
+void BatchAccess::Delete(Family family, std::string_view key, Batch* batch) {
+  if (batch->impl_ == nullptr) batch->impl_ = std::make_unique<Batch::Impl>();
+  batch->impl_->operations.push_back({family, true, std::string(key), std::string()});
 }
 
 }  // namespace ragstone::index

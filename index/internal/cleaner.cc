@@ -2,6 +2,9 @@
 
 #include <chrono>
 
+#include "index/internal/records_db/index_files.h"
+#include "index/internal/records_db/record_keys.h"
+
 namespace ragstone::index {
 namespace {
 
@@ -189,11 +192,15 @@ Status Cleaner::RemoveCollection(const CollectionInfo& info) {
     if (stop_.load()) return OkStatus();  // the next start goes on
   }
   RETURN_IF_ERROR(batches->status());
+  if (!batch.empty()) RETURN_IF_ERROR(store.Write(&batch, /*sync=*/false));
+  batch.Clear();
   const std::string end = CollectionKey(info.id + 1);
   for (const Family family : {Family::kDocument, Family::kSource, Family::kPending, Family::kBatch,
                               Family::kPage, Family::kChunk, Family::kVector, Family::kPosting}) {
-    batch.DeleteRange(family, begin, end);
+    RETURN_IF_ERROR(store.DeleteRange(family, begin, end));
   }
+  records::IndexFolder(store.dir(), info.id).KeepOnly({});
+  batch.Delete(Family::kMeta, records::ManifestKey(info.id));
   batch.Delete(Family::kMeta, MetaDropKey(info.id));
   return store.Write(&batch, /*sync=*/false);
 }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "index/internal/core.h"
+
 namespace ragstone::index {
 
 CollectionInfo Collection::Describe(uint32_t hnsw_vectors_min) const {
@@ -9,15 +11,16 @@ CollectionInfo Collection::Describe(uint32_t hnsw_vectors_min) const {
   const CollectionStats counts = stats();
   info.documents = counts.documents;
   info.chunks = counts.chunks;
-  const std::shared_ptr<VectorIndex> index = vectors();
-  if (index != nullptr) {
-    info.index = index->Describe();
+  const VectorsSeen seen = vectors_seen();
+  if (seen != nullptr) {
+    info.index = DescribeVectors(spec().dimensions, *seen, hnsw_vectors_min);
   } else if (counts.chunks < hnsw_vectors_min) {
     info.index = "exact scan: " + std::to_string(counts.chunks) + " vectors, fewer than the " +
                  std::to_string(hnsw_vectors_min) + " that get a graph; read at the first search";
   } else {
     info.index = "HNSW graph over " + std::to_string(counts.chunks) +
-                 " vectors, built in the background after the first search; exact scan until then";
+                 " vectors, read at the first search, or built in the background after it; exact "
+                 "scan until then";
   }
   return info;
 }
@@ -41,7 +44,7 @@ void Collection::set_settings(const CollectionSettings& settings) {
 Collection::Pin Collection::PinNow() const {
   MutexLock lock(&mutex_);
   pins_.insert(visible_);
-  return Pin(this, visible_);
+  return Pin(this, visible_, vectors_seen_);
 }
 
 void Collection::Unpin(SequenceNumber sequence) const {
@@ -56,24 +59,40 @@ void Collection::Publish(const Change& change) {
     const DocumentFields::Document document{change.record->version, &change.record->info};
     change.added != nullptr ? fields->Add({&document, 1}) : fields->Replace(document);
   }
+  const std::shared_ptr<DocumentVectors> loaded = vectors();
+  VectorsSeen seen;
+  if (loaded != nullptr) {
+    std::vector<std::shared_ptr<VersionState>> retired;
+    {
+      MutexLock lock(&mutex_);
+      for (const DocumentId document : change.retired) {
+        const auto it = current_.find(document);
+        if (it != current_.end()) retired.push_back(it->second);
+      }
+    }
+    // Those who pinned an earlier state see them all the same.
+    for (const auto& state : retired) loaded->MarkGone(state->chunks, change.sequence);
+    seen = loaded->Publish();
+  }
   MutexLock lock(&mutex_);
   stats_ = change.stats;
   if (versions_loaded_) {
     for (const DocumentId document : change.retired) {
       const auto it = current_.find(document);
       if (it == current_.end()) continue;
-      it->second->valid_to.store(change.sequence, std::memory_order_release);
+      it->second->valid_to = change.sequence;
       current_.erase(it);
       last_retired_ = change.sequence;
     }
     if (change.added != nullptr) {
-      change.added->valid_from.store(change.sequence, std::memory_order_release);
+      change.added->valid_from = change.sequence;
       current_[change.added->document] = change.added;
       versions_[change.added->version] = change.added;
       AddRows(change.added);
     }
   }
   visible_ = change.sequence;
+  vectors_seen_ = std::move(seen);
 }
 
 CollectionStats Collection::stats() const {
@@ -223,9 +242,14 @@ bool Collection::versions_loaded() const {
   return versions_loaded_;
 }
 
-std::shared_ptr<VectorIndex> Collection::vectors() const {
+std::shared_ptr<DocumentVectors> Collection::vectors() const {
   MutexLock lock(&mutex_);
   return vectors_;
+}
+
+VectorsSeen Collection::vectors_seen() const {
+  MutexLock lock(&mutex_);
+  return vectors_seen_;
 }
 
 Status Collection::EnsureVersions(const Store& store) {
@@ -253,33 +277,23 @@ Status Collection::EnsureVersions(const Store& store) {
   return OkStatus();
 }
 
-Status Collection::EnsureVectors(const Store& store, uint32_t hnsw_vectors_min) {
-  RETURN_IF_ERROR(EnsureVersions(store));
+Status Collection::EnsureVectors(const Core& core) {
+  RETURN_IF_ERROR(EnsureVersions(core.store()));
   if (vectors() != nullptr) return OkStatus();
   MutexLock commit(&commit_mutex_);
   if (vectors() != nullptr) return OkStatus();
-  std::unordered_map<VersionId, std::shared_ptr<VersionState>> published;
+  fields::RowSet chunks;
   {
     MutexLock lock(&mutex_);
-    for (const auto& [document, state] : current_) published[state->version] = state;
+    for (const auto& [document, state] : current_) {
+      for (const ChunkRange& range : state->chunks) chunks.AddRange(range.first, range.count);
+    }
   }
-  const size_t dimensions = spec().dimensions;
-  auto index = std::make_shared<VectorIndex>(dimensions, hnsw_vectors_min, stats().chunks);
-  std::vector<float> vector(dimensions);
-  const std::string prefix = CollectionKey(id());
-  const std::unique_ptr<StoreIterator> it = store.NewIterator(Family::kVector);
-  for (it->Seek(prefix); it->ValidWithPrefix(prefix); it->Next()) {
-    ASSIGN_OR_RETURN(const RowOwner owner, DecodeVector(it->value(), dimensions, vector.data()));
-    const auto state = published.find(owner.version);
-    if (state == published.end()) continue;  // unpublished, or retired and not yet removed
-    ASSIGN_OR_RETURN(const ChunkId chunk, DecodeKeySuffix(it->key()));
-    index->Append(chunk, vector.data(), state->second);
-  }
-  RETURN_IF_ERROR(it->status());
-  index->PublishRows();
-  index->SealIfDue(0);
+  ASSIGN_OR_RETURN(std::shared_ptr<DocumentVectors> loaded,
+                   LoadVectors(core, Stored(), std::move(chunks)));
   MutexLock lock(&mutex_);
-  vectors_ = std::move(index);
+  vectors_ = std::move(loaded);
+  vectors_seen_ = vectors_->Publish();
   return OkStatus();
 }
 
@@ -318,28 +332,31 @@ Status Collection::EnsureFields(const Store& store) {
   return OkStatus();
 }
 
-Status Collection::StageVectors(const Store& store, const std::shared_ptr<VersionState>& version) {
-  const std::shared_ptr<VectorIndex> index = vectors();
-  if (index == nullptr) return OkStatus();
-  const size_t dimensions = spec().dimensions;
-  std::vector<float> vector(dimensions);
-  const std::unique_ptr<StoreIterator> it = store.NewIterator(Family::kVector);
-  Status status;
-  for (const ChunkRange& range : version->chunks) {
-    const std::string end = ChunkKey(id(), range.first + range.count);
-    for (it->Seek(ChunkKey(id(), range.first)); it->Valid() && it->key() < end; it->Next()) {
-      const Result<RowOwner> owner = DecodeVector(it->value(), dimensions, vector.data());
-      const Result<ChunkId> chunk = DecodeKeySuffix(it->key());
-      status = owner.ok() ? chunk.status() : owner.status();
-      if (!status.ok()) break;
-      index->Append(*chunk, vector.data(), version);
-    }
-    if (status.ok()) status = it->status();
-    if (!status.ok()) break;
-  }
-  index->PublishRows();
-  if (!status.ok()) version->valid_to.store(0, std::memory_order_release);
+Status Collection::StageVectors(const Store& store, const VersionState& version) {
+  const std::shared_ptr<DocumentVectors> loaded = vectors();
+  if (loaded == nullptr) return OkStatus();
+  fields::RowSet chunks;
+  for (const ChunkRange& range : version.chunks) chunks.AddRange(range.first, range.count);
+  const Status status =
+      loaded->Stage(ChunkVectorReader(store, id(), spec().dimensions), chunks.ToVector());
+  if (!status.ok()) UnstageVectors(version);
   return status;
+}
+
+void Collection::UnstageVectors(const VersionState& version) {
+  const std::shared_ptr<DocumentVectors> loaded = vectors();
+  if (loaded != nullptr) loaded->MarkGone(version.chunks, kNeverSeen);
+}
+
+void Collection::ShowVectors() {
+  MutexLock lock(&mutex_);
+  vectors_seen_ = vectors_->Publish();
+}
+
+void Collection::UnloadVectors() {
+  MutexLock lock(&mutex_);
+  vectors_ = nullptr;
+  vectors_seen_ = nullptr;
 }
 
 bool Collection::dropped() const {
@@ -350,6 +367,7 @@ bool Collection::dropped() const {
 void Collection::Drop() {
   MutexLock lock(&mutex_);
   dropped_ = true;
+  if (vectors_ != nullptr) vectors_->given_up().store(true);
 }
 
 void Collection::AddWriter(int change) {

@@ -10,13 +10,32 @@
 
 #include "base/mutex.h"
 #include "index/internal/document_fields.h"
+#include "index/internal/document_vectors.h"
 #include "index/internal/keywords/keyword_index.h"
 #include "index/internal/records.h"
-#include "index/internal/segment.h"
 #include "index/internal/store.h"
-#include "index/internal/vector_index.h"
 
 namespace ragstone::index {
+
+// When a document version can be seen, in memory. Once it is published its collection guards it.
+struct VersionState {
+  VersionState(DocumentId document_id, VersionId version_id, SequenceNumber from)
+      : document(document_id), version(version_id), valid_from(from) {}
+
+  const DocumentId document;
+  const VersionId version;
+  SequenceNumber valid_from;         // kNever until published
+  SequenceNumber valid_to = kNever;  // set once: retired
+  std::vector<ChunkRange> chunks;    // set before it is shared
+
+  bool VisibleAt(SequenceNumber sequence) const {
+    return valid_from <= sequence && sequence < valid_to;
+  }
+  // No reader at or after `sequence` can see it, now or later.
+  bool DeadAt(SequenceNumber sequence) const { return valid_to <= sequence; }
+};
+
+class Core;
 
 // One collection while the database is open: what is published, who reads, and, once a search
 // needed it, versions and vectors in memory. Thread-safe.
@@ -42,19 +61,24 @@ class Collection {
   // Holds a sequence number readable. Movable; must end before the collection.
   class Pin {
    public:
-    Pin(const Collection* collection, SequenceNumber sequence)
-        : collection_(collection), sequence_(sequence) {}
+    Pin(const Collection* collection, SequenceNumber sequence, VectorsSeen vectors)
+        : collection_(collection), sequence_(sequence), vectors_(std::move(vectors)) {}
     Pin(Pin&& other) noexcept
-        : collection_(std::exchange(other.collection_, nullptr)), sequence_(other.sequence_) {}
+        : collection_(std::exchange(other.collection_, nullptr)),
+          sequence_(other.sequence_),
+          vectors_(std::move(other.vectors_)) {}
     Pin& operator=(Pin&&) = delete;
     ~Pin() {
       if (collection_ != nullptr) collection_->Unpin(sequence_);
     }
     SequenceNumber sequence() const { return sequence_; }
+    // What is in memory of the vectors of that moment; null: not loaded.
+    const records::VectorView* vectors() const { return vectors_.get(); }
 
    private:
     const Collection* collection_;
     SequenceNumber sequence_;
+    VectorsSeen vectors_;
   };
   Pin PinNow() const;
 
@@ -106,8 +130,9 @@ class Collection {
 
   // Read from the store what searches need, once. Call without a pin, before taking one.
   Status EnsureVersions(const Store& store);
-  Status EnsureVectors(const Store& store, uint32_t hnsw_vectors_min);
-  std::shared_ptr<VectorIndex> vectors() const;  // null: not loaded
+  Status EnsureVectors(const Core& core);
+  std::shared_ptr<DocumentVectors> vectors() const;  // null: not loaded
+  VectorsSeen vectors_seen() const;                  // null: not loaded
   Status EnsureFields(const Store& store);
   std::shared_ptr<DocumentFields> fields() const;  // null: not loaded
 
@@ -117,9 +142,14 @@ class Collection {
   }
   keywords::KeywordIndex& keywords() const { return *keywords_; }
 
-  // Appends the vectors of a version that is to be published, invisible until then. Nothing if
-  // vectors are not loaded. Under commit_mutex().
-  Status StageVectors(const Store& store, const std::shared_ptr<VersionState>& version);
+  // Appends the vectors of a version that is to be published, invisible until then, or takes them
+  // back. Nothing if vectors are not loaded. Under commit_mutex().
+  Status StageVectors(const Store& store, const VersionState& version);
+  void UnstageVectors(const VersionState& version);
+  // Makes what was sealed seen. Under commit_mutex().
+  void ShowVectors();
+  // They are read anew when a search needs them next. Under commit_mutex().
+  void UnloadVectors();
 
   // Set under commit_mutex(): nothing may be published any more.
   bool dropped() const;
@@ -157,7 +187,8 @@ class Collection {
   std::unordered_map<DocumentId, std::shared_ptr<VersionState>> current_ GUARDED_BY(mutex_);
   std::map<ChunkId, Rows> rows_ GUARDED_BY(mutex_);  // of versions_, by the first chunk
   SequenceNumber last_retired_ GUARDED_BY(mutex_) = 0;
-  std::shared_ptr<VectorIndex> vectors_ GUARDED_BY(mutex_);
+  std::shared_ptr<DocumentVectors> vectors_ GUARDED_BY(mutex_);
+  VectorsSeen vectors_seen_ GUARDED_BY(mutex_);  // as of visible_
   std::shared_ptr<DocumentFields> fields_ GUARDED_BY(mutex_);
   std::shared_ptr<keywords::KeywordIndex> keywords_;
 };

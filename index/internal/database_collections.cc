@@ -1,13 +1,12 @@
 #include <algorithm>
 
+#include "index/internal/collection_name.h"
 #include "index/internal/database_impl.h"
 #include "index/internal/records_db/record_keys.h"
 #include "index/limits.h"
 
 namespace ragstone::index {
 namespace {
-
-constexpr size_t kNameMax = 128;
 
 Status CheckSettings(const CollectionSettings& settings) {
   if (settings.default_mode > SearchMode::kKeyword) {
@@ -21,17 +20,7 @@ Status CheckSettings(const CollectionSettings& settings) {
 }
 
 Status CheckSpec(const CollectionSpec& spec) {
-  const auto allowed = [](char c) {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
-           c == '_' || c == '-';
-  };
-  if (spec.name.empty() || spec.name.size() > kNameMax ||
-      !std::all_of(spec.name.begin(), spec.name.end(), allowed)) {
-    return InvalidArgument(Reason::kCollectionNameInvalid,
-                           "the collection name \"" + spec.name.substr(0, kNameMax) +
-                               "\" is not allowed; a name has 1 to 128 of the characters A-Z a-z "
-                               "0-9 . _ -");
-  }
+  RETURN_IF_ERROR(CheckCollectionName(spec.name));
   if (spec.dimensions < 1 || spec.dimensions > kDimensionsMax) {
     return InvalidArgument(Reason::kInvalidArgument, "a collection of vectors with " +
                                                          std::to_string(spec.dimensions) +

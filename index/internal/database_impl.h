@@ -63,9 +63,10 @@ class DatabaseImpl : public Database {
   Status Write(Batch batch) override;
   std::vector<std::pair<std::string, uint64_t>> Counters() const override;
 
-  // For tests: what is on disk.
+  // For operations and tests.
   Core& core() { return *core_; }
   Cleaner& cleaner() { return *cleaner_; }
+  Maintainer& maintainer() { return *maintainer_; }
   // Held while a collection of any kind gets its name.
   Mutex& collections_mutex() { return collections_mutex_; }
 

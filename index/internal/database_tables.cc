@@ -1,13 +1,8 @@
+#include "index/internal/batch_impl.h"
 #include "index/internal/database_impl.h"
 
 namespace ragstone::index {
 namespace {
-
-std::string TableKey(Table table, std::string_view key) {
-  std::string full(1, static_cast<char>(table));
-  full += key;
-  return full;
-}
 
 // Without the format byte.
 Result<std::string_view> TableValue(std::string_view stored) {
@@ -107,11 +102,13 @@ std::vector<std::pair<std::string, uint64_t>> DatabaseImpl::Counters() const {
     keyword_segments += collection->keywords().segments();
     const std::shared_ptr<DocumentFields> fields = collection->fields();
     if (fields != nullptr) field_bytes += fields->bytes();
-    const std::shared_ptr<VectorIndex> vectors = collection->vectors();
+    const VectorsSeen vectors = collection->vectors_seen();
     if (vectors == nullptr) continue;
     ++loaded;
-    segment_rows += vectors->rows();
-    segment_bytes += vectors->bytes();
+    for (const records::PartView& part : *vectors) {
+      segment_rows += part.rows - std::min(part.rows, part.part->gone());
+      segment_bytes += part.part->bytes();
+    }
   }
   uint64_t disk_bytes = 0;
   for (size_t i = 0; i < kFamilies; ++i) {

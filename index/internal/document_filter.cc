@@ -44,26 +44,28 @@ class Evaluator {
       : store_(store), collection_(collection), sequence_(sequence), context_(context) {}
 
   // The versions that a condition without pages holds for, seen or not.
-  fields::RowSet Versions(const DocumentCondition& condition) {
+  Result<fields::RowSet> Versions(const DocumentCondition& condition) {
     fields::RowSet rows;
+    if (condition.kind == FilterKind::kAnd || condition.kind == FilterKind::kNot) rows = All();
     switch (condition.kind) {
       case FilterKind::kAnd:
-        rows = All();
-        for (const DocumentCondition& child : condition.children) rows &= Versions(child);
-        return rows;
       case FilterKind::kOr:
-        for (const DocumentCondition& child : condition.children) rows |= Versions(child);
-        return rows;
       case FilterKind::kNot:
-        rows = All();
-        rows -= Versions(condition.children[0]);
+        for (const DocumentCondition& child : condition.children) {
+          ASSIGN_OR_RETURN(const fields::RowSet held, Versions(child));
+          if (condition.kind == FilterKind::kAnd) rows &= held;
+          if (condition.kind == FilterKind::kOr) rows |= held;
+          if (condition.kind == FilterKind::kNot) rows -= held;
+        }
         return rows;
       case FilterKind::kHasId:
         for (const VersionId version : collection_.VersionsOf(condition.ids)) rows.Add(version);
         return rows;
       default:
         for (const DocumentCondition::Part& part : condition.parts) {
-          rows |= part.values->Evaluate(part.filter, {}).sure;
+          ASSIGN_OR_RETURN(const fields::FieldMatches found,
+                           part.values->FindMatches(part.filter, {{}, {}, context_}));
+          rows |= found.sure;
         }
         return rows;
     }
@@ -72,7 +74,7 @@ class Evaluator {
   // The chunks of some versions that a condition holds for.
   Result<fields::RowSet> Chunks(const DocumentCondition& condition, const fields::RowSet& within) {
     if (!condition.AsksPages()) {
-      fields::RowSet versions = Versions(condition);
+      ASSIGN_OR_RETURN(fields::RowSet versions, Versions(condition));
       versions &= within;
       return Expand(versions);
     }
@@ -94,7 +96,9 @@ class Evaluator {
     // What documents decide goes first: then pages are read of few of them.
     fields::RowSet versions = within;
     for (const DocumentCondition& child : condition.children) {
-      if (!child.AsksPages()) versions &= Versions(child);
+      if (child.AsksPages()) continue;
+      ASSIGN_OR_RETURN(const fields::RowSet held, Versions(child));
+      versions &= held;
     }
     rows = Expand(versions);
     for (const DocumentCondition& child : condition.children) {
@@ -195,7 +199,10 @@ Result<std::vector<keywords::RowRange>> SelectChunks(const Store& store,
                                                      const CallContext& context) {
   ASSIGN_OR_RETURN(const DocumentCondition condition, collection.fields()->Bind(*request.filter));
   Evaluator evaluator(store, collection, request.sequence, context);
-  if (!condition.AsksPages()) return RangesOf(evaluator.Seen(evaluator.Versions(condition)));
+  if (!condition.AsksPages()) {
+    ASSIGN_OR_RETURN(const fields::RowSet versions, evaluator.Versions(condition));
+    return RangesOf(evaluator.Seen(versions));
+  }
   ASSIGN_OR_RETURN(const fields::RowSet rows, evaluator.Chunks(condition, evaluator.All()));
   std::vector<keywords::RowRange> ranges;
   for (const fields::RowId row : rows.ToVector()) keywords::AppendRow(row, &ranges);
@@ -209,7 +216,8 @@ Result<std::vector<DocumentId>> SelectDocuments(const Store& store, const Collec
   Evaluator evaluator(store, collection, request.sequence, context);
   std::vector<DocumentId> documents;
   if (!condition.AsksPages()) {
-    for (const auto& state : evaluator.Seen(evaluator.Versions(condition))) {
+    ASSIGN_OR_RETURN(const fields::RowSet versions, evaluator.Versions(condition));
+    for (const auto& state : evaluator.Seen(versions)) {
       documents.push_back(state->document);
     }
   } else {

@@ -186,13 +186,11 @@ Status StoredDocumentWriter::PublishRecord(const DocumentInfo& info, const Batch
   }
   auto state = std::make_shared<VersionState>(owner_.document, owner_.version, kNever);
   state->chunks = ranges_;
-  RETURN_IF_ERROR(collection_->StageVectors(core_->store(), state));
+  RETURN_IF_ERROR(collection_->StageVectors(core_->store(), *state));
   publisher.Add(*record, state);
   publisher.batch()->Add(also);
   const Status status = publisher.Publish();
-  if (!status.ok()) state->valid_to.store(0, std::memory_order_release);  // staged rows are dead
-  const std::shared_ptr<VectorIndex> vectors = collection_->vectors();
-  if (status.ok() && vectors != nullptr) vectors->SealIfDue(collection_->Oldest());
+  if (!status.ok()) collection_->UnstageVectors(*state);
   return status;
 }
 

@@ -33,7 +33,7 @@ Result<KeywordResult> SearchKeywords(const Store& /*store*/, const Collection& c
   query.view = &view;
   query.limit = request.limit;
   query.wanted = request.wanted;
-  if (request.allowed != nullptr) query.candidates = &request.allowed->ranges();
+  query.candidates = request.allowed;
   ASSIGN_OR_RETURN(const keywords::Found found, collection.keywords().Search(query, context));
   KeywordResult result;
   for (const keywords::ScoredRow& row : found.top) {

@@ -8,7 +8,6 @@
 
 #include "base/call_context.h"
 #include "index/internal/collection.h"
-#include "index/internal/segment.h"
 #include "index/internal/store.h"
 
 // Keyword search over the chunks of a collection: index/internal/keywords with document versions.
@@ -53,10 +52,16 @@ class ChunkKeeper : public keywords::RowKeeper {
 
 struct KeywordRequest {
   std::string_view text;
-  SequenceNumber sequence = 0;        // pinned
-  const ChunkSet* allowed = nullptr;  // null: all that are visible
+  SequenceNumber sequence = 0;                               // pinned
+  const std::vector<keywords::RowRange>* allowed = nullptr;  // in order; null: all that are visible
   size_t limit = 0;
   std::vector<ChunkId> wanted;  // sorted; their exact scores are returned too
+};
+
+struct ScoredChunk {
+  ChunkId chunk = 0;
+  DocumentId document = 0;
+  double score = 0;
 };
 
 struct KeywordResult {

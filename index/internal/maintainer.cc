@@ -1,6 +1,34 @@
 #include "index/internal/maintainer.h"
 
+#include <algorithm>
+
+#include "index/internal/records_db/part_files.h"
+
 namespace ragstone::index {
+namespace {
+
+// The parts that have files.
+records::IndexManifest ManifestOf(DocumentVectors* vectors) {
+  records::IndexManifest manifest;
+  for (const std::shared_ptr<records::VectorPart>& part : vectors->set().parts()) {
+    if (part->stored().stamp == 0) continue;
+    manifest.parts.push_back(records::DescribePart(vectors->set().field(), *part));
+  }
+  return manifest;
+}
+
+Status WriteManifest(Core* core, CollectionId collection, const records::IndexManifest& manifest) {
+  StoreBatch batch(&core->store());
+  const std::string key = records::ManifestKey(collection);
+  if (manifest.parts.empty()) {
+    batch.Delete(Family::kMeta, key);
+  } else {
+    batch.Put(Family::kMeta, key, records::EncodeManifest(manifest));
+  }
+  return core->store().Write(&batch, /*sync=*/true);
+}
+
+}  // namespace
 
 void Maintainer::Start() {
   thread_ = std::thread([this] { Loop(); });
@@ -8,6 +36,10 @@ void Maintainer::Start() {
 
 void Maintainer::Stop() {
   stop_.store(true);
+  for (const std::shared_ptr<Collection>& collection : core_->All()) {
+    const std::shared_ptr<DocumentVectors> vectors = collection->vectors();
+    if (vectors != nullptr) vectors->given_up().store(true);
+  }
   Wake();
   if (thread_.joinable()) thread_.join();
 }
@@ -36,17 +68,98 @@ bool Maintainer::MaintainAll() {
     if (stop_.load()) return false;
     const std::shared_ptr<DocumentFields> fields = collection->fields();
     if (fields != nullptr && fields->MergeOnce()) more = true;
-    const std::shared_ptr<VectorIndex> vectors = collection->vectors();
-    if (vectors == nullptr) continue;
-    const Result<bool> result = vectors->Maintain(collection->Oldest(), stop_);
-    if (!result.ok()) {
-      // The segment stays scanned, which is slower and right; the next wake tries again.
-      ++failures_;
-      continue;
-    }
-    more = more || *result;
+    const Result<bool> made = MaintainVectors(collection.get());
+    // What was not sealed stays scanned, which is slower and right, and what was not stored is made
+    // again; the next wake tries again.
+    if (!made.ok()) ++failures_;
+    more = more || (made.ok() && *made);
   }
   return more;
+}
+
+Result<bool> Maintainer::MaintainVectors(Collection* collection) {
+  if (collection->vectors() == nullptr) return false;
+  MutexLock one(&maintain_mutex_);
+  // Its files are not removed meanwhile if it is dropped.
+  collection->AddWriter(1);
+  const Result<bool> sealed = SealVectors(collection);
+  const Status stored = StoreVectors(collection);
+  collection->AddWriter(-1);
+  RETURN_IF_ERROR(stored);
+  return sealed;
+}
+
+Result<bool> Maintainer::SealVectors(Collection* collection) {
+  std::shared_ptr<DocumentVectors> vectors;
+  std::vector<std::shared_ptr<records::VectorPart>> parts;
+  records::SealTerms terms;
+  {
+    MutexLock commit(&collection->commit_mutex());
+    vectors = collection->vectors();
+    if (vectors == nullptr || stop_.load()) return false;
+    terms = vectors->set().Terms(/*memory_bytes=*/0);
+    parts = vectors->set().ChooseParts(terms);
+  }
+  if (parts.empty()) return false;
+  terms.stop = &vectors->given_up();
+  const ChunkVectorReader reader(core_->store(), collection->id(), collection->spec().dimensions);
+  Result<std::shared_ptr<records::VectorPart>> made =
+      records::SealParts(vectors->set().field(), parts, reader, terms);
+  if (vectors->given_up().load()) return false;
+  RETURN_IF_ERROR(made.status());
+  MutexLock commit(&collection->commit_mutex());
+  if (collection->vectors() != vectors) return false;
+  vectors->set().Replace(parts, std::move(*made));
+  collection->ShowVectors();
+  return true;
+}
+
+Status Maintainer::StoreVectors(Collection* collection) {
+  const std::shared_ptr<DocumentVectors> vectors = collection->vectors();
+  const VectorsSeen seen = collection->vectors_seen();
+  if (vectors == nullptr || seen == nullptr || vectors->given_up().load()) return OkStatus();
+  const records::IndexFolder folder(core_->options().dir, collection->id());
+  bool stored_any = false;
+  for (const records::PartView& view : *seen) {
+    if (view.part->growing() != nullptr || view.part->stored().stamp != 0) continue;
+    ASSIGN_OR_RETURN(const uint64_t stamp, core_->sequences().Take());
+    const Status status = records::StorePart(folder, {view.part.get(), stamp, collection->Oldest()},
+                                             [&] { return vectors->given_up().load(); });
+    if (vectors->given_up().load()) return OkStatus();
+    RETURN_IF_ERROR(status);
+    stored_any = true;
+  }
+  if (!stored_any) return OkStatus();
+  records::IndexManifest manifest;
+  {
+    MutexLock commit(&collection->commit_mutex());
+    if (collection->dropped() || collection->vectors() != vectors) return OkStatus();
+    manifest = ManifestOf(vectors.get());
+    RETURN_IF_ERROR(WriteManifest(core_, collection->id(), manifest));
+  }
+  folder.KeepOnly(manifest.Stamps());
+  return OkStatus();
+}
+
+Status Maintainer::ForgetVectors(Collection* collection) {
+  MutexLock one(&maintain_mutex_);
+  MutexLock commit(&collection->commit_mutex());
+  if (collection->dropped()) return OkStatus();
+  const std::shared_ptr<DocumentVectors> vectors = collection->vectors();
+  records::IndexManifest manifest;
+  if (vectors != nullptr) {
+    manifest = ManifestOf(vectors.get());
+    std::erase_if(manifest.parts, [](const auto& part) { return part.gone > 0; });
+    // What stays in memory may be stored later.
+    const auto& parts = vectors->set().parts();
+    const bool any_gone = std::any_of(parts.begin(), parts.end(), [](const auto& part) {
+      return part->growing() == nullptr && part->gone() > 0;
+    });
+    if (any_gone) collection->UnloadVectors();
+  }
+  RETURN_IF_ERROR(WriteManifest(core_, collection->id(), manifest));
+  records::IndexFolder(core_->options().dir, collection->id()).KeepOnly(manifest.Stamps());
+  return OkStatus();
 }
 
 }  // namespace ragstone::index

@@ -7,7 +7,6 @@
 #include <thread>
 
 #include "index/internal/document_filter.h"
-#include "index/internal/dot.h"
 #include "index/internal/fusion.h"
 #include "index/internal/keyword.h"
 
@@ -46,11 +45,7 @@ class Query {
  public:
   Query(const Store& store, const Collection& collection, const SearchRequest& request,
         const CallContext& context)
-      : store_(store),
-        collection_(collection),
-        request_(request),
-        context_(context),
-        index_(collection.vectors()) {}
+      : store_(store), collection_(collection), request_(request), context_(context) {}
 
   // Pins what the search sees. NOT_FOUND if the collection was dropped meanwhile.
   Status Begin() {
@@ -61,6 +56,9 @@ class Query {
     }
     return Restrict();
   }
+
+  // Whether the vectors of what it sees are in memory.
+  bool has_vectors() const { return pin_->vectors() != nullptr; }
 
   Result<std::vector<SearchHit>> Run() {
     switch (request_.mode) {
@@ -97,7 +95,9 @@ class Query {
     return OkStatus();
   }
 
-  const ChunkSet* allowed() const { return allowed_.has_value() ? &*allowed_ : nullptr; }
+  const std::vector<keywords::RowRange>* allowed() const {
+    return allowed_.has_value() ? &*allowed_ : nullptr;
+  }
 
   Result<std::vector<SearchHit>> RunVector() const {
     ASSIGN_OR_RETURN(const std::vector<ScoredChunk> top, TopVectors(request_.top_k));
@@ -133,11 +133,7 @@ class Query {
       hits.push_back({chunk.chunk, chunk.document, 0, chunk.score,
                       keyword == found.wanted.end() ? 0 : keyword->second});
     }
-    for (const ScoredChunk& chunk : found.top) {
-      if (std::binary_search(keywords.wanted.begin(), keywords.wanted.end(), chunk.chunk)) continue;
-      ASSIGN_OR_RETURN(const double cosine, VectorScore(chunk.chunk));
-      hits.push_back({chunk.chunk, chunk.document, 0, cosine, chunk.score});
-    }
+    RETURN_IF_ERROR(AddKeywordHits(keywords.wanted, found.top, &hits));
     FusionOptions options;
     options.unrelated_cosine =
         collection_.settings().unrelated_cosine.value_or(request_.unrelated_cosine);
@@ -155,56 +151,86 @@ class Query {
     return keywords;
   }
 
-  Result<std::vector<ScoredChunk>> TopVectors(size_t limit) const {
-    TopChunks top(limit);
-    if (index_ != nullptr) {
-      const VectorQuery query{request_.vector.data(), pin_->sequence(), limit, allowed()};
-      RETURN_IF_ERROR(index_->Search(query, context_, &top));
-    } else {
-      RETURN_IF_ERROR(ScanStored(&top));
+  // Those that the vectors did not give.
+  Status AddKeywordHits(const std::vector<ChunkId>& given, const std::vector<ScoredChunk>& found,
+                        std::vector<SearchHit>* hits) const {
+    std::vector<vectors::RowId> chunks;
+    for (const ScoredChunk& chunk : found) {
+      if (std::binary_search(given.begin(), given.end(), chunk.chunk)) continue;
+      chunks.push_back(chunk.chunk);
+      hits->push_back({chunk.chunk, chunk.document, 0, 0, chunk.score});
     }
-    return top.TakeSorted();
-  }
-
-  // A few documents of a collection that is not in memory are read from disk.
-  Status ScanStored(TopChunks* top) const {
-    const size_t dimensions = collection_.spec().dimensions;
-    std::vector<float> vector(dimensions);
-    const std::unique_ptr<StoreIterator> it = store_.NewIterator(Family::kVector);
-    for (const keywords::RowRange& range : allowed_->ranges()) {
-      RETURN_IF_ERROR(context_.Check());
-      const std::string end = ChunkKey(collection_.id(), range.first + range.count);
-      it->Seek(ChunkKey(collection_.id(), range.first));
-      for (; it->Valid() && it->key() < end; it->Next()) {
-        ASSIGN_OR_RETURN(const RowOwner owner,
-                         DecodeVector(it->value(), dimensions, vector.data()));
-        ASSIGN_OR_RETURN(const ChunkId chunk, DecodeKeySuffix(it->key()));
-        top->Offer(
-            {chunk, owner.document, BestDot()(request_.vector.data(), vector.data(), dimensions)});
-      }
-      RETURN_IF_ERROR(it->status());
+    if (chunks.empty()) return OkStatus();
+    ASSIGN_OR_RETURN(vectors::ExactDistances exact, Exact(chunks.size()));
+    std::vector<float> distances(chunks.size());
+    RETURN_IF_ERROR(exact.Measure(Reader(), chunks, distances.data()));
+    SearchHit* const first = hits->data() + (hits->size() - chunks.size());
+    for (size_t i = 0; i < chunks.size(); ++i) {
+      first[i].vector_score = -static_cast<double>(distances[i]);
     }
     return OkStatus();
   }
 
-  Result<double> VectorScore(ChunkId chunk) const {
-    const size_t dimensions = collection_.spec().dimensions;
-    ASSIGN_OR_RETURN(const std::optional<std::string> stored,
-                     store_.Get(Family::kVector, ChunkKey(collection_.id(), chunk)));
-    if (!stored.has_value()) return Corrupt("vector of chunk " + std::to_string(chunk));
-    std::vector<float> vector(dimensions);
-    RETURN_IF_ERROR(DecodeVector(*stored, dimensions, vector.data()).status());
-    return static_cast<double>(BestDot()(request_.vector.data(), vector.data(), dimensions));
+  Result<std::vector<ScoredChunk>> TopVectors(size_t limit) const {
+    std::vector<vectors::Hit> hits;
+    if (pin_->vectors() != nullptr) {
+      fields::RowSet rows;
+      records::VectorQuery query;
+      query.vector = request_.vector.data();
+      query.k = limit;
+      query.version = pin_->sequence();
+      if (allowed_.has_value()) {
+        for (const keywords::RowRange& range : *allowed_) rows.AddRange(range.first, range.count);
+        query.allowed = &rows;
+      }
+      ASSIGN_OR_RETURN(hits, records::SearchVectors(*pin_->vectors(), query, context_));
+    } else {
+      RETURN_IF_ERROR(ScanStored(limit, &hits));
+    }
+    std::vector<ScoredChunk> top;
+    for (const vectors::Hit& hit : hits) {
+      const double score = -static_cast<double>(hit.distance);
+      top.push_back({hit.row, collection_.DocumentOf(hit.row), score});
+    }
+    return top;
+  }
+
+  // A few documents of a collection that is not in memory are read from disk.
+  Status ScanStored(size_t limit, std::vector<vectors::Hit>* hits) const {
+    ASSIGN_OR_RETURN(vectors::ExactDistances exact, Exact(vectors::ExactDistances::kRowsAtOnce));
+    std::vector<vectors::Hit> block;
+    const auto measure = [&] {
+      RETURN_IF_ERROR(context_.Check());
+      RETURN_IF_ERROR(exact.Measure(Reader(), block));
+      hits->insert(hits->end(), block.begin(), block.end());
+      vectors::KeepNearest(limit, hits);
+      block.clear();
+      return OkStatus();
+    };
+    for (const keywords::RowRange& range : *allowed_) {
+      for (uint64_t i = 0; i < range.count; ++i) {
+        block.push_back({range.first + i, 0, 0});
+        if (block.size() == vectors::ExactDistances::kRowsAtOnce) RETURN_IF_ERROR(measure());
+      }
+    }
+    return measure();
+  }
+
+  ChunkVectorReader Reader() const {
+    return ChunkVectorReader(store_, collection_.id(), collection_.spec().dimensions);
+  }
+  Result<vectors::ExactDistances> Exact(size_t rows_max) const {
+    return vectors::ExactDistances::Make(
+        records::SpecOf(ChunkVectorField(collection_.spec().dimensions)), request_.vector.data(),
+        rows_max);
   }
 
   const Store& store_;
   const Collection& collection_;
   const SearchRequest& request_;
   const CallContext& context_;
-  // Taken before the pin: vectors loaded after it may lack a version that the pin sees.
-  const std::shared_ptr<VectorIndex> index_;
   std::optional<Collection::Pin> pin_;
-  std::optional<ChunkSet> allowed_;  // if the search is restricted
+  std::optional<std::vector<keywords::RowRange>> allowed_;  // if the search is restricted
 };
 
 }  // namespace
@@ -247,15 +273,18 @@ Result<std::vector<SearchHit>> Searcher::Search(CollectionId id, const SearchReq
   if (request.top_k == 0) return std::vector<SearchHit>();
   ASSIGN_OR_RETURN(const std::unique_ptr<Slot> slot, Slot::Take(this, context));
   if (request.filter.has_value()) RETURN_IF_ERROR(collection->EnsureFields(core_->store()));
-  if (request.mode == SearchMode::kKeyword || request.documents.has_value()) {
-    RETURN_IF_ERROR(collection->EnsureVersions(core_->store()));
-  } else if (collection->vectors() == nullptr) {
-    RETURN_IF_ERROR(collection->EnsureVectors(core_->store(), core_->options().hnsw_vectors_min));
-    maintainer_->Wake();
+  RETURN_IF_ERROR(collection->EnsureVersions(core_->store()));
+  const bool in_memory = request.mode != SearchMode::kKeyword && !request.documents.has_value();
+  for (;;) {
+    if (in_memory && collection->vectors() == nullptr) {
+      RETURN_IF_ERROR(collection->EnsureVectors(*core_));
+      maintainer_->Wake();
+    }
+    Query query(core_->store(), *collection, request, context);
+    RETURN_IF_ERROR(query.Begin());
+    // They may be unloaded just now.
+    if (!in_memory || query.has_vectors()) return query.Run();
   }
-  Query query(core_->store(), *collection, request, context);
-  RETURN_IF_ERROR(query.Begin());
-  return query.Run();
 }
 
 Result<std::vector<std::pair<std::string, double>>> Searcher::TermWeights(CollectionId id,

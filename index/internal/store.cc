@@ -17,11 +17,14 @@
 #include <chrono>
 #include <cstdarg>
 #include <cstdio>
+#include <set>
 #include <thread>
 
 #include "base/crash_point.h"
 #include "index/internal/batch_impl.h"
 #include "index/internal/closing_list.h"
+#include "index/internal/synced_files.h"
+#include "index/internal/table_check.h"
 
 namespace ragstone::index {
 namespace {
@@ -33,6 +36,8 @@ constexpr std::string_view kLockFile = "database.lock";
 // How long a write waits for RocksDB to take up writing once there is room again.
 constexpr std::chrono::seconds kResumeMax{10};
 constexpr std::chrono::milliseconds kResumePause{100};
+
+constexpr size_t kDeleteBatchBytes = 256 << 10;
 
 // The write buffer of one family; the write buffer manager holds the sum.
 uint64_t WriteBufferBytes(uint64_t memory_bytes) {
@@ -90,6 +95,30 @@ Status CheckFormat(const std::filesystem::path& dir) {
       "the data directory " + dir.string() + " has \"" + line + "\", this program reads \"" +
           std::string(kFormatLine.substr(0, kFormatLine.size() - 1)) +
           "\"; use the program that wrote it, or a new directory and add the documents again");
+}
+
+// RocksDB begins a new database where the file that names its list of tables is missing.
+Status CheckCurrent(const std::filesystem::path& rocksdb) {
+  const std::filesystem::path current = rocksdb / "CURRENT";
+  const auto damaged = [&](const std::string& how) {
+    return Status(StatusCode::kDataLoss, Reason::kDataCorrupt,
+                  current.string() + how + "; restore the data directory from a backup");
+  };
+  std::error_code error;
+  if (std::filesystem::exists(current, error)) {
+    ASSIGN_OR_RETURN(std::string name, ReadFile(current, 4096));
+    if (name.ends_with('\n')) name.pop_back();
+    if (name.starts_with("MANIFEST-") && std::filesystem::exists(rocksdb / name, error)) {
+      return OkStatus();
+    }
+    return damaged(" does not name a list of tables");
+  }
+  // A first start may have been cut off before there was one, but not with data.
+  for (const auto& entry : std::filesystem::directory_iterator(rocksdb, error)) {
+    const std::filesystem::path kind = entry.path().extension();
+    if (kind == ".log" || kind == ".sst") return damaged(" is missing");
+  }
+  return OkStatus();
 }
 
 rocksdb::CompressionType BestCompression() {
@@ -156,12 +185,15 @@ rocksdb::DBOptions DatabaseWideOptions(uint64_t memory_bytes,
   options.stats_dump_period_sec = 0;
   options.stats_persist_period_sec = 0;
   // A power cut may leave holes in the part of the log that was not fsynced yet, which is not
-  // damage: everything acknowledged lies before them.
+  // damage: everything acknowledged lies before them. Damage before it is found by
+  // CheckSyncedFiles.
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   return options;
 }
 
-Status OpenTables(rocksdb::DB* db) {
+// Opens every table; returns the families that have deleted ranges, which this program does not
+// write any more.
+Result<std::set<std::string>> OpenTables(rocksdb::DB* db) {
   rocksdb::BlockBasedTableOptions table;
   table.no_block_cache = true;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10, false));
@@ -170,22 +202,27 @@ Status OpenTables(rocksdb::DB* db) {
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   std::vector<rocksdb::LiveFileMetaData> files;
   db->GetLiveFilesMetaData(&files);
+  std::set<std::string> with_ranges;
   for (const rocksdb::LiveFileMetaData& file : files) {
     const std::string path = file.db_path + file.name;
     rocksdb::SstFileReader reader(options);
     RETURN_IF_ERROR(FromRocks(reader.Open(path), "open the table " + path));
+    const auto properties = reader.GetTableProperties();
+    if (properties != nullptr && properties->num_range_deletions > 0) {
+      with_ranges.insert(file.column_family_name);
+    }
   }
-  return OkStatus();
+  return with_ranges;
 }
 
 // RocksDB 7.8 frees memory twice when an iterator meets a table whose index is damaged. So every
 // table's index and filter are read once before anything else is, which their checksums vouch for.
-Status CheckTables(rocksdb::DB* db) {
+Result<std::set<std::string>> CheckTables(rocksdb::DB* db) {
   // Compactions run already.
   RETURN_IF_ERROR(FromRocks(db->DisableFileDeletions(), "keep the database's files"));
-  const Status status = OpenTables(db);
+  Result<std::set<std::string>> with_ranges = OpenTables(db);
   RETURN_IF_ERROR(FromRocks(db->EnableFileDeletions(/*force=*/false), "release the files"));
-  return status;
+  return with_ranges;
 }
 
 }  // namespace
@@ -220,22 +257,19 @@ void StoreBatch::Delete(Family family, std::string_view key) {
 }
 
 void StoreBatch::DeleteRange(Family family, std::string_view begin, std::string_view end) {
-  batch_.DeleteRange(store_->Handle(family), ToSlice(begin), ToSlice(end)).PermitUncheckedError();
+  const std::unique_ptr<StoreIterator> it = store_->NewIterator(family);
+  for (it->Seek(begin); it->Valid() && it->key() < end; it->Next()) Delete(family, it->key());
+  const Status status = it->status();
+  if (!status.ok() && status_.ok()) status_ = status.WithContext("delete a range of keys");
 }
 
 void StoreBatch::Add(const Batch& batch) {
-  std::string key;
-  std::string value;
   for (const auto& operation : BatchAccess::Operations(batch)) {
-    key.assign(1, static_cast<char>(operation.table));
-    key += operation.key;
     if (operation.is_delete) {
-      Delete(Family::kTable, key);
-      continue;
+      Delete(operation.family, operation.key);
+    } else {
+      Put(operation.family, operation.key, operation.value);
     }
-    value.assign(1, '\1');  // the format byte of a table's value
-    value += operation.value;
-    Put(Family::kTable, key, value);
   }
 }
 
@@ -259,6 +293,9 @@ Result<std::unique_ptr<Store>> Store::Open(const std::filesystem::path& dir, uin
   ASSIGN_OR_RETURN(store->lock_, TakeLock(dir));
   RETURN_IF_ERROR(CheckFormat(dir));
   RETURN_IF_ERROR(CheckClosingList(dir));
+  RETURN_IF_ERROR(CheckCurrent(dir / "rocksdb"));
+  RETURN_IF_ERROR(CheckSyncedFiles(dir));
+  RETURN_IF_ERROR(CheckTableProperties(dir / "rocksdb"));
   CrashPoint("store.list-taken");
   store->block_cache_ = rocksdb::NewLRUCache(memory_bytes / 4 * 3);
   store->write_buffers_ =
@@ -273,15 +310,23 @@ Result<std::unique_ptr<Store>> Store::Open(const std::filesystem::path& dir, uin
   const std::string path = (dir / "rocksdb").string();
   rocksdb::DBOptions options =
       DatabaseWideOptions(memory_bytes, store->write_buffers_, std::move(on_warning));
-  if (FileSystemForTests() != nullptr) {
-    store->env_ = rocksdb::NewCompositeEnv(FileSystemForTests());
-    options.env = store->env_.get();
-  }
+  ASSIGN_OR_RETURN(
+      const std::shared_ptr<rocksdb::FileSystem> file_system,
+      NoteSyncedFiles(dir, FileSystemForTests() != nullptr ? FileSystemForTests()
+                                                           : rocksdb::FileSystem::Default()));
+  store->env_ = rocksdb::NewCompositeEnv(file_system);
+  options.env = store->env_.get();
   const rocksdb::Status status = rocksdb::DB::Open(options, path, families, &store->handles_, &db);
   store->db_.reset(db);
   RETURN_IF_ERROR(FromRocks(status, "open the database " + path));
   CrashPoint("store.opened");
-  RETURN_IF_ERROR(CheckTables(db));
+  ASSIGN_OR_RETURN(const std::set<std::string> with_ranges, CheckTables(db));
+  // Iterators would show the keys in deleted ranges (NewIterator), so such tables are written anew.
+  for (size_t i = 0; i < kFamilies; ++i) {
+    const Family family = static_cast<Family>(i);
+    if (!with_ranges.contains(std::string(FamilyName(family)))) continue;
+    RETURN_IF_ERROR(store->Compact(family));
+  }
   return store;
 }
 
@@ -307,11 +352,46 @@ Result<std::optional<std::string>> Store::Get(Family family, std::string_view ke
 }
 
 std::unique_ptr<StoreIterator> Store::NewIterator(Family family) const {
+  rocksdb::ReadOptions options;
+  // The part of RocksDB 7.8's iterators that hides deleted ranges loses errors: where a level goes
+  // on to its next table and that table's first block is damaged, the rest of the level is left out
+  // and the status is OK (MergingIterator::SkipNextDeleted). Without that part every error is kept;
+  // and nothing needs it, because the store deletes ranges key by key.
+  options.ignore_range_deletions = true;
   return std::make_unique<StoreIterator>(
-      std::unique_ptr<rocksdb::Iterator>(db_->NewIterator(rocksdb::ReadOptions(), Handle(family))));
+      std::unique_ptr<rocksdb::Iterator>(db_->NewIterator(options, Handle(family))));
+}
+
+Status Store::DeleteRange(Family family, std::string_view begin, std::string_view end) {
+  StoreBatch batch(this);
+  std::unique_ptr<StoreIterator> it = NewIterator(family);
+  it->Seek(begin);
+  bool tables_deleted = false;
+  while (it->Valid() && it->key() < end) {
+    batch.Delete(family, it->key());
+    it->Next();
+    if (batch.bytes() < kDeleteBatchBytes) continue;
+    RETURN_IF_ERROR(Write(&batch, /*sync=*/!tables_deleted));
+    batch.Clear();
+    if (tables_deleted) continue;
+    // Of a large range, tables that hold nothing else go without being read. They stay gone after a
+    // power cut, so what was written before them, with what is known from them only, is durable by
+    // now. What they hid of older tables is read next.
+    tables_deleted = true;
+    const rocksdb::Slice first = ToSlice(begin);
+    const rocksdb::Slice last = ToSlice(end);
+    RETURN_IF_ERROR(FromRocks(rocksdb::DeleteFilesInRange(db_.get(), Handle(family), &first, &last,
+                                                          /*include_end=*/false),
+                              "delete tables of " + std::string(FamilyName(family))));
+    it = NewIterator(family);
+    it->Seek(begin);
+  }
+  RETURN_IF_ERROR(it->status());
+  return batch.empty() ? OkStatus() : Write(&batch, /*sync=*/false);
 }
 
 Status Store::Write(StoreBatch* batch, bool sync) {
+  RETURN_IF_ERROR(batch->status_);
   rocksdb::WriteOptions options;
   options.sync = sync;
   rocksdb::Status status = db_->Write(options, &batch->batch_);

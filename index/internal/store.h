@@ -52,17 +52,22 @@ class StoreBatch {
   explicit StoreBatch(const Store* store) : store_(store) {}
   void Put(Family family, std::string_view key, std::string_view value);
   void Delete(Family family, std::string_view key);
-  // Deletes keys in [begin, end).
+  // Deletes the keys in [begin, end) that are stored now, each by itself: for few of them. If they
+  // cannot be read, Store::Write returns why and writes nothing.
   void DeleteRange(Family family, std::string_view begin, std::string_view end);
   void Add(const Batch& batch);
   size_t bytes() const { return batch_.GetDataSize(); }
-  bool empty() const { return batch_.Count() == 0; }
-  void Clear() { batch_.Clear(); }
+  bool empty() const { return batch_.Count() == 0 && status_.ok(); }
+  void Clear() {
+    batch_.Clear();
+    status_ = OkStatus();
+  }
 
  private:
   friend class Store;
   const Store* store_;
   rocksdb::WriteBatch batch_;
+  Status status_;  // of reading the keys of ranges
 };
 
 // A position in one family. Reads a consistent state: that of the moment it was made. Not
@@ -107,6 +112,9 @@ class Store {
   // All or nothing. With `sync` it and everything written before is durable on return. After the
   // disk was full, takes up writing again if there is room, for which it waits some seconds.
   Status Write(StoreBatch* batch, bool sync);
+  // Deletes all keys in [begin, end) that nobody reads or writes any more, in several writes that
+  // are not synced: however many there are. May be repeated after an error or a crash.
+  Status DeleteRange(Family family, std::string_view begin, std::string_view end);
   // Refuses what would add so many bytes: RESOURCE_EXHAUSTED (DISK_FULL) if the disk would then
   // have less free than the reserve. Asks the disk each time, so that it heals by itself.
   Status CheckRoom(uint64_t bytes) const;
@@ -135,7 +143,7 @@ class Store {
   uint64_t disk_reserve_ = 0;
   uint64_t room_bytes_ = 0;  // with less on the disk RocksDB does not take up writing again
   FileDescriptor lock_;
-  std::unique_ptr<rocksdb::Env> env_;  // null: RocksDB's own
+  std::unique_ptr<rocksdb::Env> env_;
   std::shared_ptr<rocksdb::Cache> block_cache_;
   std::shared_ptr<rocksdb::WriteBufferManager> write_buffers_;
   std::vector<rocksdb::ColumnFamilyHandle*> handles_;

@@ -196,7 +196,8 @@ Result<JobRecord> AppImpl::AcceptUpload(const Upload& upload,
     }
   }
   return jobs_->Submit(std::move(job), [&](const JobRecord& record, index::Batch* batch) {
-    requests_->Record({"AddDocument", start.request_id(), request, JobIdText(record.id)}, batch);
+    return requests_->Record({"AddDocument", start.request_id(), request, JobIdText(record.id)},
+                             batch);
   });
 }
 

@@ -37,8 +37,7 @@ Status AppImpl::Init() {
   ASSIGN_OR_RETURN(database_, index::Database::Open(options, clock_));
   ASSIGN_OR_RETURN(blobs_, index::BlobStore::Open(settings_.data_dir / "blobs", database_.get(),
                                                   settings_.file_bytes_max));
-  requests_ = std::make_unique<RequestLog>(database_.get(), clock_);
-  RETURN_IF_ERROR(requests_->Prune());
+  ASSIGN_OR_RETURN(requests_, index::RequestLog::Open(database_.get(), clock_));
   ASSIGN_OR_RETURN(record_database_, index::RecordDatabase::Open(database_.get(), clock_));
   records_ = std::make_unique<RecordHandlers>(
       RecordHandlers::Parts{record_database_.get(), requests_.get()});

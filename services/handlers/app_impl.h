@@ -10,11 +10,11 @@
 #include "index/blob_store.h"
 #include "index/database.h"
 #include "index/record_database.h"
+#include "index/request_log.h"
 #include "llm/answer/answerer.h"
 #include "llm/model_store.h"
 #include "services/app.h"
 #include "services/handlers/records.h"
-#include "services/handlers/request_log.h"
 #include "services/pipeline/ingest_pipeline.h"
 #include "services/pipeline/job_runner.h"
 #include "services/pipeline/model_registry.h"
@@ -129,7 +129,7 @@ class AppImpl : public App {
   std::unique_ptr<index::Database> database_;
   std::unique_ptr<index::RecordDatabase> record_database_;
   std::unique_ptr<index::BlobStore> blobs_;
-  std::unique_ptr<RequestLog> requests_;
+  std::unique_ptr<index::RequestLog> requests_;
   std::unique_ptr<RecordHandlers> records_;
   std::unique_ptr<ModelRegistry> models_;
   std::unique_ptr<IngestPipeline> pipeline_;

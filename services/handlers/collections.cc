@@ -40,7 +40,8 @@ Result<v1::CreateCollectionResponse> AppImpl::CreateCollection(
   if (request.has_unrelated_cosine()) spec.settings.unrelated_cosine = request.unrelated_cosine();
   // A repeated request finds the name of its collection; the rest is looked up then.
   index::Batch batch;
-  requests_->Record({"CreateCollection", request.request_id(), bytes, spec.name}, &batch);
+  RETURN_IF_ERROR(
+      requests_->Record({"CreateCollection", request.request_id(), bytes, spec.name}, &batch));
   ASSIGN_OR_RETURN(const auto info, database_->CreateCollection(spec, std::move(batch)));
   ToMessage(info, response.mutable_collection());
   return response;
@@ -93,7 +94,8 @@ Result<v1::AlterCollectionResponse> AppImpl::AlterCollection(
     if (request.has_unrelated_cosine()) settings.unrelated_cosine = request.unrelated_cosine();
     if (request.measured_unrelated_cosine()) settings.unrelated_cosine.reset();
     index::Batch batch;
-    requests_->Record({"AlterCollection", request.request_id(), bytes, ""}, &batch);
+    RETURN_IF_ERROR(
+        requests_->Record({"AlterCollection", request.request_id(), bytes, ""}, &batch));
     ASSIGN_OR_RETURN(info, database_->AlterCollection(request.name(), settings, std::move(batch)));
   }
   ToMessage(info, response.mutable_collection());
@@ -124,7 +126,8 @@ Result<v1::DeleteCollectionResponse> AppImpl::DeleteCollection(
   }
   response.set_documents_deleted(info.documents);
   const std::string outcome = response.SerializeAsString();
-  requests_->Record({"DeleteCollection", request.request_id(), bytes, outcome}, &batch);
+  RETURN_IF_ERROR(
+      requests_->Record({"DeleteCollection", request.request_id(), bytes, outcome}, &batch));
   ASSIGN_OR_RETURN(const uint64_t deleted,
                    database_->DeleteCollection(request.name(), std::move(batch)));
   for (const Sha256Digest& blob : originals) {

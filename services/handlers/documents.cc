@@ -100,7 +100,8 @@ Result<v1::UpdateDocumentMetadataResponse> AppImpl::UpdateDocumentMetadata(
   }
   ASSIGN_OR_RETURN(const auto metadata, FromMessage(request.metadata()));
   index::Batch batch;
-  requests_->Record({"UpdateDocumentMetadata", request.request_id(), bytes, ""}, &batch);
+  RETURN_IF_ERROR(
+      requests_->Record({"UpdateDocumentMetadata", request.request_id(), bytes, ""}, &batch));
   ASSIGN_OR_RETURN(const auto info,
                    database_->UpdateMetadata(collection.id, id, metadata, std::move(batch)));
   ASSIGN_OR_RETURN(*response.mutable_document(), DocumentMessage(info));
@@ -119,7 +120,7 @@ Result<v1::DeleteDocumentResponse> AppImpl::DeleteDocument(const v1::DeleteDocum
   ASSIGN_OR_RETURN(const auto info, database_->GetDocument(collection.id, id));
   index::Batch batch;
   blobs_->DropReference(info.content, DocumentIdText(id), &batch);
-  requests_->Record({"DeleteDocument", request.request_id(), bytes, ""}, &batch);
+  RETURN_IF_ERROR(requests_->Record({"DeleteDocument", request.request_id(), bytes, ""}, &batch));
   RETURN_IF_ERROR(database_->DeleteDocument(collection.id, id, std::move(batch)));
   RETURN_IF_ERROR(blobs_->RemoveIfUnreferenced(info.content));
   return v1::DeleteDocumentResponse();

@@ -14,11 +14,6 @@ namespace {
 // Below what clients of gRPC take unless they are told otherwise, which is 4 MiB.
 constexpr size_t kPageBytesMax = 3 << 20;
 
-// How many records are named by their ids.
-size_t IdCount(const v1::RecordSelector& selector) {
-  return static_cast<size_t>(selector.ids().ids_size());
-}
-
 template <typename Hits>
 void AddHits(const std::vector<index::RecordHit>& hits, Hits* list) {
   for (const index::RecordHit& hit : hits) ToMessage(hit, list->Add());
@@ -41,8 +36,8 @@ Result<v1::CreateRecordCollectionResponse> RecordHandlers::CreateRecordCollectio
   }
   ASSIGN_OR_RETURN(const index::RecordCollectionSpec spec, FromMessage(request.spec()));
   index::Batch outcome;
-  parts_.requests->Record({"CreateRecordCollection", request.request_id(), bytes, spec.name},
-                          &outcome);
+  RETURN_IF_ERROR(parts_.requests->Record(
+      {"CreateRecordCollection", request.request_id(), bytes, spec.name}, &outcome));
   ASSIGN_OR_RETURN(const auto info, parts_.records->CreateCollection(spec, std::move(outcome)));
   ++writes_;
   ToMessage(info, response.mutable_collection());
@@ -68,7 +63,8 @@ Result<v1::DropRecordCollectionResponse> RecordHandlers::DropRecordCollection(
                    parts_.requests->Find("DropRecordCollection", request.request_id(), bytes));
   if (former) return v1::DropRecordCollectionResponse();
   index::Batch outcome;
-  parts_.requests->Record({"DropRecordCollection", request.request_id(), bytes, ""}, &outcome);
+  RETURN_IF_ERROR(
+      parts_.requests->Record({"DropRecordCollection", request.request_id(), bytes, ""}, &outcome));
   RETURN_IF_ERROR(parts_.records->DropCollection(request.name(), std::move(outcome)));
   ++writes_;
   return v1::DropRecordCollectionResponse();
@@ -101,8 +97,7 @@ Result<v1::ListRecordCollectionsResponse> RecordHandlers::ListRecordCollections(
 Result<v1::UpsertRecordsResponse> RecordHandlers::UpsertRecords(
     const v1::UpsertRecordsRequest& request, const CallContext& context) {
   ASSIGN_OR_RETURN(auto records, FromMessage(request.records()));
-  ASSIGN_OR_RETURN(const index::WriteOptions options,
-                   MakeWriteOptions(request.request_id(), request.if_versions(), records.size()));
+  const index::WriteOptions options = MakeWriteOptions(request.request_id(), request.if_versions());
   ASSIGN_OR_RETURN(
       const index::WriteResult result,
       parts_.records->Upsert(request.collection(), std::move(records), options, context));
@@ -160,9 +155,7 @@ Result<v1::GetRecordsResponse> RecordHandlers::GetRecords(const v1::GetRecordsRe
 Result<v1::DeleteRecordsResponse> RecordHandlers::DeleteRecords(
     const v1::DeleteRecordsRequest& request, const CallContext& context) {
   ASSIGN_OR_RETURN(const index::RecordSelector selector, FromMessage(request.selector()));
-  ASSIGN_OR_RETURN(
-      const index::WriteOptions options,
-      MakeWriteOptions(request.request_id(), request.if_versions(), IdCount(request.selector())));
+  const index::WriteOptions options = MakeWriteOptions(request.request_id(), request.if_versions());
   ASSIGN_OR_RETURN(const index::WriteResult result,
                    parts_.records->Delete(request.collection(), selector, options, context));
   ++writes_;
@@ -183,9 +176,7 @@ Result<v1::UpdatePayloadResponse> RecordHandlers::UpdatePayload(
                            "payload is empty, so that nothing would change; name a field, or set "
                            "replace to remove all of them");
   }
-  ASSIGN_OR_RETURN(
-      const index::WriteOptions options,
-      MakeWriteOptions(request.request_id(), request.if_versions(), IdCount(request.selector())));
+  const index::WriteOptions options = MakeWriteOptions(request.request_id(), request.if_versions());
   ASSIGN_OR_RETURN(
       const index::WriteResult result,
       parts_.records->UpdatePayload(request.collection(), selector, change, options, context));

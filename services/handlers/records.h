@@ -9,8 +9,8 @@
 #include "base/mutex.h"
 #include "base/status.h"
 #include "index/record_database.h"
+#include "index/request_log.h"
 #include "services/api.h"
-#include "services/handlers/request_log.h"
 
 namespace ragstone::services {
 
@@ -20,7 +20,7 @@ class RecordHandlers {
   // All must outlive it.
   struct Parts {
     index::RecordDatabase* records = nullptr;
-    const RequestLog* requests = nullptr;
+    index::RequestLog* requests = nullptr;
   };
   explicit RecordHandlers(const Parts& parts) : parts_(parts) {}
 

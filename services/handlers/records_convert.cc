@@ -22,65 +22,9 @@ std::string Key(std::string_view name) {
   return "[\"" + std::string(name.substr(0, index::kFieldNameBytesMax)) + "\"]";
 }
 
-Status CheckCount(const std::string& place, size_t count, size_t most) {
-  return records_input::CheckCount(place, count, most, "send several requests");
-}
-
-Status CheckFinite(const RepeatedField<float>& values, const std::string& place) {
-  for (int i = 0; i < values.size(); ++i) {
-    if (!std::isfinite(values[i])) {
-      return Bad(Item(place, i), "is not a finite number; vectors hold no NaN and no infinity");
-    }
-  }
-  return OkStatus();
-}
-
-Result<index::Vector> FromDense(const v1::DenseVector& message, const std::string& place) {
-  const auto& values = message.values();
-  if (values.empty()) return Bad(place, "holds no numbers; leave the vector out");
-  if (values.size() > static_cast<int>(index::kDimensionsMax)) {
-    return OverLimit(place, "has " + std::to_string(values.size()) + " numbers, the limit is " +
-                                std::to_string(index::kDimensionsMax) + " dimensions");
-  }
-  RETURN_IF_ERROR(CheckFinite(values, place + ".values"));
-  return index::Vector(index::DenseVector(values.begin(), values.end()));
-}
-
-Result<index::Vector> FromBits(const std::string& bits, const std::string& place) {
-  if (bits.empty()) return Bad(place, "holds no bits; leave the vector out");
-  if (bits.size() > index::kDimensionsMax / 8) {
-    return OverLimit(place, "has " + std::to_string(bits.size()) + " bytes of bits, the limit is " +
-                                std::to_string(index::kDimensionsMax) + " bits");
-  }
-  return index::Vector(index::BitVector(bits.begin(), bits.end()));
-}
-
-Result<index::Vector> FromSparse(const v1::SparseVector& message, const std::string& place) {
-  const auto& dimensions = message.dimensions();
-  const auto& weights = message.weights();
-  if (dimensions.size() != weights.size()) {
-    return Bad(place, "has " + std::to_string(dimensions.size()) + " dimensions and " +
-                          std::to_string(weights.size()) +
-                          " weights; a sparse vector is made of pairs");
-  }
-  if (dimensions.size() > static_cast<int>(RecordDatabase::kSparsePairsMax)) {
-    return OverLimit(place, "has " + std::to_string(dimensions.size()) + " pairs, the limit is " +
-                                std::to_string(RecordDatabase::kSparsePairsMax) + " pairs");
-  }
-  RETURN_IF_ERROR(CheckFinite(weights, place + ".weights"));
-  for (int i = 0; i < dimensions.size(); ++i) {
-    if (i > 0 && dimensions[i] <= dimensions[i - 1]) {
-      return Bad(Item(place + ".dimensions", i),
-                 "is " + std::to_string(dimensions[i]) + " after " +
-                     std::to_string(dimensions[i - 1]) +
-                     "; send each dimension once, in ascending order");
-    }
-    if (weights[i] == 0) {
-      return Bad(Item(place + ".weights", i), "is zero; leave the dimension out");
-    }
-  }
-  return index::Vector(index::SparseVector{{dimensions.begin(), dimensions.end()},
-                                           {weights.begin(), weights.end()}});
+index::Vector FromSparse(const v1::SparseVector& message) {
+  return index::SparseVector{{message.dimensions().begin(), message.dimensions().end()},
+                             {message.weights().begin(), message.weights().end()}};
 }
 
 Result<index::Scalar> FromScalar(const v1::PayloadValue& value, const std::string& place) {
@@ -147,22 +91,18 @@ void ToMessage(const index::Vector& from, v1::Vector* to) {
   }
 }
 
-Status CheckId(const std::string& id, const std::string& place) {
-  if (id.empty()) return Bad(place, "is empty; an id has 1 to 256 bytes");
-  if (id.size() <= RecordDatabase::kIdBytesMax) return OkStatus();
-  return OverLimit(place, "has " + std::to_string(id.size()) + " bytes, the limit is 256");
-}
-
 }  // namespace
 
 Result<index::Vector> FromMessage(const v1::Vector& message, const std::string& place) {
   switch (message.kind_case()) {
-    case v1::Vector::kDense:
-      return FromDense(message.dense(), place);
+    case v1::Vector::kDense: {
+      const auto& values = message.dense().values();
+      return index::Vector(index::DenseVector(values.begin(), values.end()));
+    }
     case v1::Vector::kBits:
-      return FromBits(message.bits(), place);
+      return index::Vector(index::BitVector(message.bits().begin(), message.bits().end()));
     case v1::Vector::kSparse:
-      return FromSparse(message.sparse(), place);
+      return FromSparse(message.sparse());
     case v1::Vector::KIND_NOT_SET:
       break;
   }
@@ -178,7 +118,6 @@ Result<index::PayloadValue> FromMessage(const v1::PayloadValue& message, const s
     return value;
   }
   const auto& values = message.list().values();
-  RETURN_IF_ERROR(CheckCount(place, static_cast<size_t>(values.size()), index::kListElementsMax));
   index::ScalarList list;
   list.reserve(static_cast<size_t>(values.size()));
   for (int i = 0; i < values.size(); ++i) {
@@ -190,7 +129,6 @@ Result<index::PayloadValue> FromMessage(const v1::PayloadValue& message, const s
 
 Result<index::Payload> FromMessage(const google::protobuf::Map<std::string, v1::PayloadValue>& map,
                                    const std::string& place) {
-  RETURN_IF_ERROR(CheckCount(place, map.size(), index::kSchemaFieldsMax));
   index::Payload payload;
   for (const auto& [name, message] : map) {
     ASSIGN_OR_RETURN(index::PayloadValue value, FromMessage(message, place + Key(name)));
@@ -201,10 +139,7 @@ Result<index::Payload> FromMessage(const google::protobuf::Map<std::string, v1::
 
 Result<index::Record> FromMessage(const v1::Record& message, const std::string& place) {
   index::Record record;
-  RETURN_IF_ERROR(CheckId(message.id(), place + ".id"));
   record.id = message.id();
-  RETURN_IF_ERROR(
-      CheckCount(place + ".vectors", message.vectors().size(), RecordDatabase::kVectorsMax));
   for (const auto& [name, vector] : message.vectors()) {
     ASSIGN_OR_RETURN(index::Vector converted, FromMessage(vector, place + ".vectors" + Key(name)));
     record.vectors.emplace(name, std::move(converted));
@@ -232,8 +167,6 @@ void ToMessage(const index::RecordHit& hit, v1::RecordHit* message) {
 
 Result<std::vector<index::Record>> FromMessage(const RepeatedPtrField<v1::Record>& records) {
   if (records.empty()) return Bad("records", "is empty; send at least one record");
-  RETURN_IF_ERROR(
-      CheckCount("records", static_cast<size_t>(records.size()), RecordDatabase::kWriteRecordsMax));
   std::vector<index::Record> converted;
   converted.reserve(static_cast<size_t>(records.size()));
   for (int i = 0; i < records.size(); ++i) {
@@ -249,15 +182,8 @@ Status CheckRequestId(const std::string& id) {
                                      std::to_string(RecordDatabase::kRequestIdBytesMax));
 }
 
-Result<index::WriteOptions> MakeWriteOptions(const std::string& request_id,
-                                             const RepeatedField<uint64_t>& versions,
-                                             size_t written) {
-  RETURN_IF_ERROR(CheckRequestId(request_id));
-  if (!versions.empty() && static_cast<size_t>(versions.size()) != written) {
-    return Bad("if_versions", "has " + std::to_string(versions.size()) + " elements for " +
-                                  std::to_string(written) +
-                                  " records; give one for each record, or none at all");
-  }
+index::WriteOptions MakeWriteOptions(const std::string& request_id,
+                                     const RepeatedField<uint64_t>& versions) {
   index::WriteOptions options;
   options.request_id = request_id;
   options.if_versions.assign(versions.begin(), versions.end());
@@ -267,26 +193,30 @@ Result<index::WriteOptions> MakeWriteOptions(const std::string& request_id,
 Result<std::vector<std::string>> CheckIds(const RepeatedPtrField<std::string>& ids,
                                           const std::string& place) {
   if (ids.empty()) return Bad(place, "is empty; give at least one id");
-  RETURN_IF_ERROR(
-      CheckCount(place, static_cast<size_t>(ids.size()), RecordDatabase::kWriteRecordsMax));
-  for (int i = 0; i < ids.size(); ++i) RETURN_IF_ERROR(CheckId(ids[i], Item(place, i)));
   return std::vector<std::string>(ids.begin(), ids.end());
 }
 
 Result<index::RecordSelector> FromMessage(const v1::RecordSelector& message) {
+  index::RecordSelector selector;
   switch (message.selection_case()) {
     case v1::RecordSelector::kIds: {
-      ASSIGN_OR_RETURN(auto ids, CheckIds(message.ids().ids(), "selector.ids"));
-      return index::RecordSelector(std::move(ids));
+      ASSIGN_OR_RETURN(selector, CheckIds(message.ids().ids(), "selector.ids"));
+      return selector;
     }
     case v1::RecordSelector::kFilter: {
       ASSIGN_OR_RETURN(index::Filter filter, FromMessage(message.filter(), "selector.filter"));
-      if (filter != index::Filter()) return index::RecordSelector(std::move(filter));
+      if (filter != index::Filter()) {
+        selector = std::move(filter);
+        return selector;
+      }
       return InvalidArgument(Reason::kFilterInvalid,
                              "selector.filter has no condition; select all records by all = true");
     }
     case v1::RecordSelector::kAll:
-      if (message.all()) return index::RecordSelector(index::Filter());
+      if (message.all()) {
+        selector = index::Filter();
+        return selector;
+      }
       break;
     case v1::RecordSelector::SELECTION_NOT_SET:
       break;
@@ -316,26 +246,14 @@ Result<index::RecordSearch> FromMessage(const v1::RecordQuery& message, const st
   }
   search.text = message.text();
   search.fields.assign(message.text_fields().begin(), message.text_fields().end());
-  RETURN_IF_ERROR(
-      CheckCount(place + ".text_fields", search.fields.size(), index::kSchemaFieldsMax));
   ASSIGN_OR_RETURN(search.filter, FromMessage(message.filter(), place + ".filter"));
   search.top_k = message.top_k() == 0 ? 10 : message.top_k();
-  if (search.top_k > RecordDatabase::kTopKMax) {
-    return OverLimit(place + ".top_k", "is " + std::to_string(search.top_k) + ", the limit is " +
-                                           std::to_string(RecordDatabase::kTopKMax) +
-                                           "; scroll to read a collection");
-  }
   if (message.has_score_limit()) {
     if (std::isnan(message.score_limit())) return Bad(place + ".score_limit", "is not a number");
     search.score_limit = message.score_limit();
   }
   search.group_by = message.group_by();
   search.group_size = message.group_size() == 0 ? 1 : message.group_size();
-  if (search.group_size > RecordDatabase::kGroupSizeMax) {
-    return OverLimit(place + ".group_size", "is " + std::to_string(search.group_size) +
-                                                ", the limit is " +
-                                                std::to_string(RecordDatabase::kGroupSizeMax));
-  }
   if (message.ef() > kEfMax) {
     return OverLimit(place + ".ef", "is " + std::to_string(message.ef()) + ", the limit is 10000");
   }
@@ -348,12 +266,15 @@ Result<index::RecordSearch> FromMessage(const v1::RecordQuery& message, const st
 Result<std::vector<index::RecordSearch>> FromMessage(
     const RepeatedPtrField<v1::RecordQuery>& queries) {
   if (queries.empty()) return Bad("queries", "is empty; send at least one query");
-  RETURN_IF_ERROR(CheckCount("queries", static_cast<size_t>(queries.size()), kQueriesMax));
+  RETURN_IF_ERROR(records_input::CheckCount("queries", static_cast<size_t>(queries.size()),
+                                            kQueriesMax, "send several requests"));
   std::vector<index::RecordSearch> searches;
   uint64_t hits = 0;
   for (int i = 0; i < queries.size(); ++i) {
     ASSIGN_OR_RETURN(index::RecordSearch search, FromMessage(queries[i], Item("queries", i)));
-    hits += search.top_k * search.group_size;
+    // What is beyond a search's own limit is refused with the search.
+    hits += std::min(search.top_k, RecordDatabase::kTopKMax) *
+            std::min(search.group_size, RecordDatabase::kGroupSizeMax);
     searches.push_back(std::move(search));
   }
   if (hits > kBatchHitsMax) {
@@ -370,12 +291,7 @@ Result<index::RecommendSearch> FromMessage(const v1::RecommendRecordsRequest& me
     return Bad("query", "has a vector or a text; the examples take their place");
   }
   ASSIGN_OR_RETURN(recommend.positive, CheckIds(message.positive(), "positive"));
-  if (!message.negative().empty()) {
-    ASSIGN_OR_RETURN(recommend.negative, CheckIds(message.negative(), "negative"));
-  }
-  RETURN_IF_ERROR(CheckCount("positive and negative",
-                             recommend.positive.size() + recommend.negative.size(),
-                             RecordDatabase::kExamplesMax));
+  recommend.negative.assign(message.negative().begin(), message.negative().end());
   ASSIGN_OR_RETURN(recommend.search, FromMessage(message.query(), "query"));
   return recommend;
 }

@@ -10,9 +10,10 @@
 
 namespace ragstone::services {
 
-// Between the messages of VectorService and the types of the vector database. What does not depend
-// on a collection's fields is checked here, with the place in the request, such as
-// `records[3].vectors["title"]`: INVALID_ARGUMENT, with the reason LIMIT_EXCEEDED beyond a limit.
+// Between the messages of VectorService and the types of the vector database. What cannot be said
+// in those types is refused here, with the place in the request, such as
+// `records[3].vectors["title"]`: INVALID_ARGUMENT, with the reason LIMIT_EXCEEDED beyond a limit of
+// requests. All else, limits of records and searches among it, is the database's to check.
 
 // Limits of requests that are not those of index/record_database.h.
 inline constexpr size_t kQueriesMax = 1000;
@@ -35,14 +36,13 @@ void ToMessage(const index::RecordHit& hit, v1::RecordHit* message);
 // The records of a write.
 Result<std::vector<index::Record>> FromMessage(
     const google::protobuf::RepeatedPtrField<v1::Record>& records);
-// `written`: how many records `versions` are about; with versions there must be as many of them.
-Result<index::WriteOptions> MakeWriteOptions(
-    const std::string& request_id, const google::protobuf::RepeatedField<uint64_t>& versions,
-    size_t written);
+index::WriteOptions MakeWriteOptions(const std::string& request_id,
+                                     const google::protobuf::RepeatedField<uint64_t>& versions);
 
 // INVALID_ARGUMENT (FILTER_INVALID) for what is malformed.
 Result<index::Filter> FromMessage(const v1::Filter& message, const std::string& place);
 Result<index::RecordSelector> FromMessage(const v1::RecordSelector& message);
+// INVALID_ARGUMENT if there are none.
 Result<std::vector<std::string>> CheckIds(
     const google::protobuf::RepeatedPtrField<std::string>& ids, const std::string& place);
 index::ReadOptions FromMessage(const v1::RecordReadOptions& message);

@@ -1,4 +1,3 @@
-#include <cmath>
 #include <utility>
 
 #include "services/handlers/records_convert.h"
@@ -11,16 +10,8 @@ namespace {
 using records_input::Bad;
 using records_input::Item;
 
-constexpr float kTargetRecallDefault = 0.98f;
-
 Status UnknownEnum(const std::string& place, int number) {
   return Bad(place, "is " + std::to_string(number) + ", which this server does not know");
-}
-
-Status CheckVectors(const std::string& place, int count) {
-  return records_input::CheckCount(place, static_cast<size_t>(count),
-                                   index::RecordDatabase::kVectorsMax,
-                                   "put the others into another collection");
 }
 
 // The numbers of the wire's enums are those of the index plus one: 0 is "not given".
@@ -61,20 +52,11 @@ Status ReadMethod(const v1::VectorField& message, const std::string& place,
 Result<index::VectorField> FromField(const v1::VectorField& message, const std::string& place) {
   index::VectorField field;
   field.name = message.name();
-  if (message.dimensions() == 0 || message.dimensions() > index::kDimensionsMax) {
-    return Bad(place + ".dimensions", "is " + std::to_string(message.dimensions()) + "; 1 to " +
-                                          std::to_string(index::kDimensionsMax) + " are possible");
-  }
   field.dimensions = message.dimensions();
   RETURN_IF_ERROR(ReadMetric(message, place, &field));
   RETURN_IF_ERROR(ReadStorage(message, place, &field));
   RETURN_IF_ERROR(ReadMethod(message, place, &field));
-  field.target_recall = message.target_recall() == 0 ? kTargetRecallDefault  //
-                                                     : message.target_recall();
-  if (!(field.target_recall >= 0.5f && field.target_recall <= 1.0f)) {
-    return Bad(place + ".target_recall",
-               "is " + std::to_string(message.target_recall()) + "; 0.5 to 1 are possible");
-  }
+  if (message.target_recall() != 0) field.target_recall = message.target_recall();
   return field;
 }
 
@@ -102,8 +84,6 @@ Result<index::RecordCollectionSpec> FromMessage(const v1::RecordCollectionSpec& 
                            "collection names do not begin with '.': '" + message.name() + "'");
   }
   spec.name = message.name();
-  RETURN_IF_ERROR(CheckVectors("spec.vectors", message.vectors_size()));
-  RETURN_IF_ERROR(CheckVectors("spec.sparse_vectors", message.sparse_vectors_size()));
   for (int i = 0; i < message.vectors_size(); ++i) {
     ASSIGN_OR_RETURN(index::VectorField field,
                      FromField(message.vectors(i), Item("spec.vectors", i)));

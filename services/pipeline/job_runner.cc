@@ -86,7 +86,7 @@ std::shared_ptr<JobRunner::Active> JobRunner::NewestOfSourceLocked(const JobReco
 }
 
 Result<JobRecord> JobRunner::Submit(
-    JobRecord job, const std::function<void(const JobRecord&, index::Batch*)>& also) {
+    JobRecord job, const std::function<Status(const JobRecord&, index::Batch*)>& also) {
   MutexLock order(&submit_mutex_);
   std::optional<JobRecord> same;
   {
@@ -107,7 +107,7 @@ Result<JobRecord> JobRunner::Submit(
   }
   if (same) {
     index::Batch batch;
-    also(*same, &batch);
+    RETURN_IF_ERROR(also(*same, &batch));
     RETURN_IF_ERROR(parts_.database->Write(std::move(batch)));
     return *same;
   }
@@ -122,7 +122,7 @@ Result<JobRecord> JobRunner::Submit(
     batch.Put(index::Table::kJobQueue, JobKey(job.id), "");
     parts_.blobs->AddReference(job.blob, JobHolder(job.id), &batch);
   }
-  also(job, &batch);
+  RETURN_IF_ERROR(also(job, &batch));
   RETURN_IF_ERROR(parts_.database->Write(std::move(batch)));
 
   MutexLock lock(&mutex_);

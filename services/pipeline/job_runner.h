@@ -56,7 +56,7 @@ class JobRunner {
   // If the newest job of the source that has not ended would do the very same, that one is
   // returned instead. `also` is called with the job as it is written or found.
   Result<JobRecord> Submit(JobRecord job,
-                           const std::function<void(const JobRecord&, index::Batch*)>& also);
+                           const std::function<Status(const JobRecord&, index::Batch*)>& also);
 
   // NOT_FOUND (JOB_NOT_FOUND).
   Result<JobView> Get(JobId id) const;

@@ -220,7 +220,7 @@ class Bench {
     Result<LoadedSegment> loaded = ReadSegment(chunks, nullptr);
     if (!loaded.ok()) return false;
     std::printf("bytes=%zu %s read_%s\n", chunks.bytes, text.c_str(), reading.Text().c_str());
-    segment_ = std::move(loaded->segment);
+    segment_ = std::move(loaded->index);
     return true;
   }
 

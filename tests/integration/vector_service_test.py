@@ -237,7 +237,7 @@ class VectorServiceTest(VectorServiceCase):
             ([record("a", vectors={"": sparse({1: 1.0})})], "INVALID_ARGUMENT", "dense vector"),
             ([record("a", good), record("b", good), record("a", good)], "INVALID_ARGUMENT",
              'record "a" is in the write twice'),
-            ([record("")], "INVALID_ARGUMENT", "records[0].id"),
+            ([record("")], "INVALID_ARGUMENT", "record 0"),
             ([record("x" * 257)], "LIMIT_EXCEEDED", "256"),
             ([record("a", colour="red")], "INVALID_ARGUMENT", "colour"),
             ([record("a", year="2020")], "INVALID_ARGUMENT", "year"),
@@ -547,7 +547,7 @@ class VectorServiceTest(VectorServiceCase):
         for query, reason, part in (
                 ({}, "EMPTY_QUERY", "neither a vector nor a text"),
                 ({"vector": [1.0]}, "INVALID_ARGUMENT", "8"),
-                ({"vector": [math.nan] * DIMENSIONS}, "INVALID_ARGUMENT", "query.vector"),
+                ({"vector": [math.nan] * DIMENSIONS}, "INVALID_ARGUMENT", "finite"),
                 ({"vector": [0.0] * DIMENSIONS}, "INVALID_ARGUMENT", "zero"),
                 ({"vector": good, "vector_name": "title"}, "INVALID_ARGUMENT", "title"),
                 ({"vector": good, "top_k": 10_001}, "LIMIT_EXCEEDED", "10000"),

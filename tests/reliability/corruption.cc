@@ -18,6 +18,7 @@ constexpr uint64_t kDocuments = 3;
 // The database before it is damaged.
 struct Original {
   std::filesystem::path dir;
+  bool killed = false;
   Journal journal;
 };
 
@@ -48,7 +49,8 @@ Status PutDocuments(const std::filesystem::path& dir, uint64_t mark) {
   return OkStatus();
 }
 
-// Several lives, so that there are tables, a log and a list of tables with a past.
+// Several lives, so that there are tables, a log and a list of tables with a past. The last one is
+// closed, or killed when all its writes were acknowledged.
 Status MakeOriginal(const DrillOptions& options, Original* original) {
   original->journal = NewJournal(Mixed(options.seed, 77), kWriters);
   LifeOptions life;
@@ -56,19 +58,27 @@ Status MakeOriginal(const DrillOptions& options, Original* original) {
   life.operations_max = 60;
   for (uint64_t round = 0; round < 3; ++round) {
     life.seed = Mixed(options.seed, round);
-    RETURN_IF_ERROR(RunLife(life, {}, &original->journal).status());
+    life.crash_at_end = original->killed && round == 2;
     RETURN_IF_ERROR(
         RunInChild([&](Figures*) { return PutDocuments(life.dir, round); }, 100, nullptr));
+    RETURN_IF_ERROR(RunLife(life, {}, &original->journal).status());
   }
   return OkStatus();
 }
 
-// Changes one place of one file; returns what it did.
-Result<std::string> Damage(const std::filesystem::path& dir, Random* random) {
+bool IsJournal(const std::filesystem::path& path) {
+  return path.extension() == ".log" || path.filename().string().starts_with("MANIFEST");
+}
+
+// Changes one place of one file, or of one of those files only that RocksDB cuts off at a damaged
+// place; returns what it did.
+enum class Where : uint8_t { kAnyFile, kJournals };
+Result<std::string> Damage(const std::filesystem::path& dir, Where target, Random* random) {
   std::vector<std::filesystem::path> files;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(dir)) {
     std::error_code error;
-    if (entry.is_regular_file() && entry.file_size(error) > 0) files.push_back(entry.path());
+    if (!entry.is_regular_file() || entry.file_size(error) == 0) continue;
+    if (target == Where::kAnyFile || IsJournal(entry.path())) files.push_back(entry.path());
   }
   std::sort(files.begin(), files.end());
   const std::filesystem::path file = files[random->Below(files.size())];
@@ -166,11 +176,12 @@ class DamagedCheck {
   Refusals* const refusals_;
 };
 
-Status DamageAndCheck(const Original& original, const std::filesystem::path& dir, uint64_t seed,
+Status DamageAndCheck(const Original& original, const std::filesystem::path& dir, Random random,
                       Figures* figures) {
   std::filesystem::copy(original.dir, dir, std::filesystem::copy_options::recursive);
-  Random random(seed);
-  ASSIGN_OR_RETURN(const std::string what, Damage(dir, &random));
+  const Where target = original.killed && random.OneIn(2) ? Where::kJournals : Where::kAnyFile;
+  ASSIGN_OR_RETURN(std::string what, Damage(dir, target, &random));
+  what = (original.killed ? "killed, " : "closed, ") + what;
   Note(what);
   Refusals refusals;
   bool opened = false;
@@ -187,7 +198,9 @@ Status DamageAndCheck(const Original& original, const std::filesystem::path& dir
       RETURN_IF_ERROR(DamagedCheck(*world, original.journal.ledger, &refusals).Run());
     }
   }
-  *figures = {{"opened", opened ? 1.0 : 0.0}, {"refused", static_cast<double>(refusals.refused())}};
+  *figures = {{"killed", original.killed ? 1.0 : 0.0},
+              {"opened", opened ? 1.0 : 0.0},
+              {"refused", static_cast<double>(refusals.refused())}};
   return OkStatus();
 }
 
@@ -196,12 +209,17 @@ Status DamageAndCheck(const Original& original, const std::filesystem::path& dir
 Status RunCorruption(const DrillOptions& options) {
   const uint64_t units = options.count != 0 ? options.count : kShort;
   const ScratchFolder folder(FolderInMemory(options), "corruption");
-  Original original;
-  original.dir = folder.path() / "original";
-  RETURN_IF_ERROR(MakeOriginal(options, &original).WithContext("making the database"));
+  Original originals[2];
+  for (const bool killed : {false, true}) {
+    Original& original = originals[killed ? 1 : 0];
+    original.dir = folder.path() / (killed ? "killed" : "closed");
+    original.killed = killed;
+    RETURN_IF_ERROR(MakeOriginal(options, &original).WithContext("making the database"));
+  }
   return RunUnits(options, units, [&](uint64_t unit, Figures* figures) {
     const ScratchFolder copy(folder.path(), "copy");
-    return DamageAndCheck(original, copy.path() / "data", Mixed(options.seed, unit, 5), figures);
+    return DamageAndCheck(originals[unit % 2], copy.path() / "data",
+                          Random(Mixed(options.seed, unit, 5)), figures);
   });
 }
 

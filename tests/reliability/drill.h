@@ -93,5 +93,10 @@ Status RunDiskFull(const DrillOptions& options);
 Status RunMixed(const DrillOptions& options);
 Status RunSoak(const DrillOptions& options);
 Status RunHistory(const DrillOptions& options);
+Status RunBackup(const DrillOptions& options);
+Status RunMemoryCap(const DrillOptions& options);
+Status RunOldData(const DrillOptions& options);
+// Writes the data directory that an archive of this release is made of; it must not exist.
+Status MakeOldData(const std::filesystem::path& dir);
 
 }  // namespace ragstone::index::reliability

@@ -38,6 +38,7 @@ class Life {
     Send("O");
     if (!options_.work) return CheckLeftovers();
     Work();
+    if (options_.crash_at_end) raise(SIGKILL);
     world_.Close();
     return OkStatus();
   }

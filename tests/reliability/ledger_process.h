@@ -22,6 +22,7 @@ struct LifeOptions {
   WorldOptions world;
   bool work = true;             // else it checks and ends
   uint64_t operations_max = 0;  // of each writer; 0: until it is killed
+  bool crash_at_end = false;    // it kills itself when it is done, instead of closing the database
   std::function<void()> begin;  // called in the process before it opens the database
 };
 

@@ -1,4 +1,6 @@
 // Drills that show what the vector database withstands: README.md lists them.
+#include <unistd.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>
@@ -14,18 +16,27 @@ struct Drill {
 };
 
 constexpr Drill kDrills[] = {
-    {"kill", RunKill},       {"crash-points", RunCrashPoints},
-    {"model", RunModel},     {"faults", RunFaults},
-    {"churn", RunChurn},     {"corruption", RunCorruption},
-    {"filters", RunFilters}, {"disk-full", RunDiskFull},
-    {"mixed", RunMixed},     {"soak", RunSoak},
+    {"kill", RunKill},
+    {"crash-points", RunCrashPoints},
+    {"model", RunModel},
+    {"faults", RunFaults},
+    {"churn", RunChurn},
+    {"corruption", RunCorruption},
+    {"filters", RunFilters},
+    {"disk-full", RunDiskFull},
+    {"mixed", RunMixed},
+    {"soak", RunSoak},
     {"history", RunHistory},
+    {"backup", RunBackup},
+    {"memory-cap", RunMemoryCap},
+    {"old-data", RunOldData},
 };
 
 int Usage() {
   std::fprintf(stderr,
                "usage: reliability DRILL [--seed N] [--count N] [--seconds N] [--threads N]\n"
-               "                   [--unit N] [--results FILE] [--dir DIR]\ndrills:");
+               "                   [--unit N] [--results FILE] [--dir DIR]\n"
+               "       reliability old-data --make DIR\ndrills:");
   for (const Drill& drill : kDrills) std::fprintf(stderr, " %s", drill.name.data());
   std::fprintf(stderr, "\n");
   return 2;
@@ -64,6 +75,10 @@ int Main(int argc, char** argv) {
       options.results = argv[i + 1];
     } else if (name == "--dir") {
       options.dir = argv[i + 1];
+    } else if (name == "--make" && options.drill == "old-data") {
+      const Status made = MakeOldData(argv[i + 1]);
+      if (!made.ok()) std::fprintf(stderr, "%s\n", made.message().c_str());
+      return made.ok() ? 0 : 1;
     } else if (!SetNumber(name, argv[i + 1], &options)) {
       return Usage();
     }
@@ -84,4 +99,12 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace ragstone::index::reliability
 
-int main(int argc, char** argv) { return ragstone::index::reliability::Main(argc, argv); }
+int main(int argc, char** argv) {
+  // OpenBLAS, which FAISS uses, tries for ever to start its threads where memory is capped; it
+  // reads before main how many it may have.
+  if (std::getenv("OPENBLAS_NUM_THREADS") == nullptr) {
+    setenv("OPENBLAS_NUM_THREADS", "1", 0);
+    execv("/proc/self/exe", argv);
+  }
+  return ragstone::index::reliability::Main(argc, argv);
+}

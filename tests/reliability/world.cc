@@ -14,6 +14,10 @@ records::RecordDatabaseImpl& Impl(const World& world) {
   return static_cast<records::RecordDatabaseImpl&>(*world.records);
 }
 
+const Store& StoreOf(const World& world) {
+  return static_cast<DatabaseImpl&>(*world.database).core().store();
+}
+
 }  // namespace
 
 uint64_t Random::Next() {
@@ -46,6 +50,7 @@ Result<World> OpenWorld(const std::filesystem::path& dir, const WorldOptions& op
   DatabaseOptions database;
   database.dir = dir;
   database.memory_bytes = options.memory_bytes;
+  database.record_memory_bytes = options.record_memory_bytes;
   database.hnsw_vectors_min = options.seal_rows;
   World world;
   ASSIGN_OR_RETURN(world.database, Database::Open(database, options.clock));
@@ -60,8 +65,10 @@ Status MaintainAll(const World& world, std::string_view collection) {
 
 std::string WorkerError(const World& world) { return Impl(world).worker().last_error(); }
 
+uint64_t BlockCacheBytes(const World& world) { return StoreOf(world).block_cache_bytes(); }
+
 Result<StoredKeys> CountStoredKeys(const World& world) {
-  const Store& store = static_cast<DatabaseImpl&>(*world.database).core().store();
+  const Store& store = StoreOf(world);
   const auto count = [&](Family family) -> Result<uint64_t> {
     uint64_t keys = 0;
     const std::unique_ptr<StoreIterator> it = store.NewIterator(family);

@@ -47,6 +47,7 @@ struct World {
 
 struct WorldOptions {
   uint64_t memory_bytes = 16ull << 20;
+  uint64_t record_memory_bytes = 0;  // 0: as much as there is
   uint32_t seal_rows = 300;
   const Clock* clock = Clock::System();
 };
@@ -56,6 +57,8 @@ Result<World> OpenWorld(const std::filesystem::path& dir, const WorldOptions& op
 Status MaintainAll(const World& world, std::string_view collection);
 // The last error of the records' background thread; empty if there was none.
 std::string WorkerError(const World& world);
+// What RocksDB's block cache holds.
+uint64_t BlockCacheBytes(const World& world);
 // How many keys record collections hold on disk: rows, ids, superseded rows.
 struct StoredKeys {
   uint64_t rows = 0;

@@ -129,16 +129,14 @@ Status KeywordIndex::Load() {
     }
     RETURN_IF_ERROR(tables->status());
   }
-  StoreBatch batch(shared_.store);
   for (const KeyKind kind : {KeyKind::kRun, KeyKind::kList, KeyKind::kPositions}) {
     for (const uint64_t id : StoredIds(lists.get(), name_, kind)) {
       if (known[kind == KeyKind::kRun ? 1 : 0].count(id) > 0 || id == UINT64_MAX) continue;
-      batch.DeleteRange(Family::kPosting, SegmentKey(name_, kind, id),
-                        SegmentKey(name_, kind, id + 1));
+      RETURN_IF_ERROR(shared_.store->DeleteRange(Family::kPosting, SegmentKey(name_, kind, id),
+                                                 SegmentKey(name_, kind, id + 1)));
     }
     RETURN_IF_ERROR(lists->status());
   }
-  if (!batch.empty()) RETURN_IF_ERROR(shared_.store->Write(&batch, /*sync=*/false));
   MutexLock lock(&mutex_);
   auto segments = std::make_shared<Segments>(*segments_);  // runs that came meanwhile
   for (const std::shared_ptr<const Segment>& segment : found) {
@@ -225,18 +223,16 @@ Status KeywordIndex::Replace(const std::vector<MergeInput>& inputs,
 }
 
 Status KeywordIndex::DeleteRetired() {
-  StoreBatch batch(shared_.store);
   Segments kept;
   for (const std::shared_ptr<const Segment>& segment : retired_) {
     if (segment.use_count() == 1) {
-      segment->Delete(&batch);
+      CrashPoint("keywords.retired");
+      // If that fails, they are tried again.
+      RETURN_IF_ERROR(segment->Delete(shared_.store));
     } else {
       kept.push_back(segment);
     }
   }
-  if (!batch.empty()) CrashPoint("keywords.retired");
-  // If that fails, they are tried again.
-  if (!batch.empty()) RETURN_IF_ERROR(shared_.store->Write(&batch, /*sync=*/false));
   retired_ = std::move(kept);
   retired_left_.store(!retired_.empty(), std::memory_order_relaxed);
   return OkStatus();
@@ -244,10 +240,8 @@ Status KeywordIndex::DeleteRetired() {
 
 Status KeywordIndex::DeleteUnfinished() {
   if (!unfinished_left_) return OkStatus();
-  StoreBatch batch(shared_.store);
   const Segment::Spec spec{shared_.store, shared_.cache, name_, unfinished_, /*run=*/false, 0};
-  Segment(spec, RowTable()).Delete(&batch);
-  RETURN_IF_ERROR(shared_.store->Write(&batch, /*sync=*/false));
+  RETURN_IF_ERROR(Segment(spec, RowTable()).Delete(shared_.store));
   unfinished_left_ = false;
   return OkStatus();
 }

@@ -203,16 +203,20 @@ void Segment::DeleteRun(IndexName name, RowId first, StoreBatch* batch) {
   batch->Delete(Family::kPosting, SegmentKey(name, KeyKind::kRun, first));
 }
 
-void Segment::Delete(StoreBatch* batch) const {
+Status Segment::Delete(Store* store) const {
+  StoreBatch batch(store);
   if (spec_.run) {
-    DeleteRun(spec_.name, id(), batch);
-    return;
+    DeleteRun(spec_.name, id(), &batch);
+  } else {
+    batch.Delete(Family::kPosting, SegmentKey(spec_.name, KeyKind::kRows, id()));
   }
-  batch->Delete(Family::kPosting, SegmentKey(spec_.name, KeyKind::kRows, id()));
+  RETURN_IF_ERROR(store->Write(&batch, /*sync=*/false));
+  if (spec_.run) return OkStatus();
   for (const KeyKind kind : {KeyKind::kList, KeyKind::kPositions}) {
-    batch->DeleteRange(Family::kPosting, SegmentKey(spec_.name, kind, id()),
-                       SegmentKey(spec_.name, kind, id() + 1));
+    RETURN_IF_ERROR(store->DeleteRange(Family::kPosting, SegmentKey(spec_.name, kind, id()),
+                                       SegmentKey(spec_.name, kind, id() + 1)));
   }
+  return OkStatus();
 }
 
 class RunStream : public TermStream {

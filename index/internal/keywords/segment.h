@@ -75,8 +75,8 @@ class Segment {
   Result<std::string> Positions(std::string_view term, uint32_t part) const;
   Result<std::unique_ptr<TermStream>> Terms() const;
   std::shared_ptr<const HiddenRows> Hidden(const RowView& view) const;
-  // Removes everything that is stored of it.
-  void Delete(StoreBatch* batch) const;
+  // Removes everything that is stored of it. May be repeated after an error.
+  Status Delete(Store* store) const;
   static void DeleteRun(IndexName name, RowId first, StoreBatch* batch);
 
  private:

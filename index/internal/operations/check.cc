@@ -4,6 +4,7 @@
 
 #include "index/internal/operations/checkpoint.h"
 #include "index/internal/operations/layout.h"
+#include "index/internal/records_db/request_book.h"
 
 namespace ragstone::index {
 namespace operations {
@@ -40,32 +41,40 @@ Status CheckTables(CheckEnv* env) {
   return OkStatus();
 }
 
+// A collection's index files and, by `check`, what they were made from.
+Status CheckCollection(CheckEnv* env, const std::pair<CollectionId, std::string>& collection,
+                       const std::function<Status()>& check) {
+  const auto& [id, name] = collection;
+  RETURN_IF_ERROR(env->steps->Begin("collection " + name));
+  const uint64_t found_before = env->report->count;
+  RETURN_IF_ERROR(CheckIndexes(env, id, name));
+  RETURN_IF_ERROR(check());
+  if (env->findings->repairing() && env->report->count > found_before) {
+    // They were made from what was wrong.
+    StoreBatch batch(env->store);
+    DropIndexes(id, &batch);
+    RETURN_IF_ERROR(env->store->Write(&batch, /*sync=*/true));
+  }
+  return env->findings->Flush();
+}
+
 Status CheckAll(CheckEnv* env) {
   RETURN_IF_ERROR(CheckTables(env));
   RETURN_IF_ERROR(env->steps->Begin("collections"));
   ASSIGN_OR_RETURN(const Catalog catalog, CheckCatalog(env));
   for (const auto& [id, info] : catalog.documents) {
-    RETURN_IF_ERROR(env->steps->Begin("collection " + info.spec.name));
-    RETURN_IF_ERROR(CheckDocuments(env, info));
-    RETURN_IF_ERROR(env->findings->Flush());
+    RETURN_IF_ERROR(CheckCollection(env, {id, info.spec.name},
+                                    [&, &of = info] { return CheckDocuments(env, of); }));
   }
   for (const auto& [id, spec] : catalog.records) {
-    RETURN_IF_ERROR(env->steps->Begin("collection " + spec.spec.name));
-    const uint64_t found_before = env->report->count;
-    RETURN_IF_ERROR(CheckIndexes(env, spec));
-    RETURN_IF_ERROR(CheckRecords(env, spec));
-    if (env->findings->repairing() && env->report->count > found_before) {
-      // They were made from what was wrong.
-      StoreBatch batch(env->store);
-      DropIndexes(id, &batch);
-      RETURN_IF_ERROR(env->store->Write(&batch, /*sync=*/true));
-    }
-    RETURN_IF_ERROR(env->findings->Flush());
+    RETURN_IF_ERROR(CheckCollection(env, {id, spec.spec.name},
+                                    [&, &of = spec] { return CheckRecords(env, of); }));
   }
   env->report->collections = catalog.documents.size() + catalog.records.size();
   RETURN_IF_ERROR(env->steps->Begin("embeddings"));
   RETURN_IF_ERROR(CheckEmbeddings(env, catalog));
   RETURN_IF_ERROR(CheckLeftovers(env, catalog));
+  RETURN_IF_ERROR(CheckRequests(env, records::kServiceRequests, "").status());
   RETURN_IF_ERROR(env->steps->Begin("originals"));
   RETURN_IF_ERROR(CheckBlobs(env));
   RETURN_IF_ERROR(CheckCounters(env));

@@ -88,10 +88,10 @@ Status CheckEmbeddings(CheckEnv* env, const Catalog& catalog);
 // check_records.cc, check_requests.cc
 Status CheckRecords(CheckEnv* env, const records::StoredSpec& spec);
 // Returns how many outcomes are kept.
-Result<uint64_t> CheckRequests(CheckEnv* env, const records::StoredSpec& spec);
+Result<uint64_t> CheckRequests(CheckEnv* env, CollectionId scope, const std::string& name);
 
 // check_indexes.cc
-Status CheckIndexes(CheckEnv* env, const records::StoredSpec& spec);
+Status CheckIndexes(CheckEnv* env, CollectionId collection, const std::string& name);
 // They are made anew when the collection is first used.
 void DropIndexes(CollectionId collection, StoreBatch* batch);
 

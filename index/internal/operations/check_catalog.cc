@@ -3,6 +3,7 @@
 #include "index/internal/coding.h"
 #include "index/internal/core.h"
 #include "index/internal/operations/check.h"
+#include "index/internal/records_db/request_book.h"
 
 namespace ragstone::index::operations {
 namespace {
@@ -174,7 +175,8 @@ Status CheckLeftovers(CheckEnv* env, const Catalog& catalog) {
         it->Next();
         continue;
       }
-      if (!catalog.Known(id)) {
+      const bool of_services = family == Family::kRecordRequest && id == records::kServiceRequests;
+      if (!catalog.Known(id) && !of_services) {
         RETURN_IF_ERROR(env->findings->Add(
             {"leftovers", CollectionText(id), "",
              "family " + std::string(FamilyName(family)) + " has rows of no collection",

@@ -1,4 +1,4 @@
-// Index files of record collections: derived, so that a damaged one costs time only.
+// Index files of collections: derived, so that a damaged one costs time only.
 #include "index/internal/operations/check.h"
 #include "index/internal/records_db/index_manifest.h"
 
@@ -33,20 +33,20 @@ Status CheckFiles(CheckEnv* env, const records::IndexFolder& folder,
 
 }  // namespace
 
-Status CheckIndexes(CheckEnv* env, const records::StoredSpec& spec) {
-  const std::string key = records::ManifestKey(spec.id);
+Status CheckIndexes(CheckEnv* env, CollectionId collection, const std::string& name) {
+  const std::string key = records::ManifestKey(collection);
   ASSIGN_OR_RETURN(const std::optional<std::string> bytes, env->store->Get(Family::kMeta, key));
   if (!bytes.has_value()) return OkStatus();
-  const records::IndexFolder folder(env->store->dir(), spec.id);
+  const records::IndexFolder folder(env->store->dir(), collection);
   const Result<records::IndexManifest> manifest = records::DecodeManifest(*bytes);
   const Status status = manifest.ok() ? CheckFiles(env, folder, *manifest) : manifest.status();
   RETURN_IF_ERROR(env->steps->Check());
   if (status.ok()) return OkStatus();
   return env->findings->Add(
-      {"indexes", spec.spec.name, "", status.message(),
+      {"indexes", name, "", status.message(),
        "its index is built anew when it is first used, which takes longer", false, false},
       [&](StoreBatch* batch) {
-        DropIndexes(spec.id, batch);
+        DropIndexes(collection, batch);
         folder.KeepOnly({});
       });
 }

@@ -192,7 +192,7 @@ Status RecordCheck::CheckReachable() {
 }
 
 Status RecordCheck::CheckState() {
-  ASSIGN_OR_RETURN(const uint64_t requests, CheckRequests(env_, spec_));
+  ASSIGN_OR_RETURN(const uint64_t requests, CheckRequests(env_, spec_.id, spec_.spec.name));
   const std::string key = records::StateKey(spec_.id);
   ASSIGN_OR_RETURN(const std::optional<std::string> bytes, env_->store->Get(Family::kMeta, key));
   const Result<RecordState> stored =

@@ -57,6 +57,7 @@ Status PurgeDocuments(DatabaseImpl* database, const CallContext& context) {
   for (const std::shared_ptr<Collection>& collection : core.All()) {
     RETURN_IF_ERROR(context.Check());
     if (collection->dropped()) continue;
+    RETURN_IF_ERROR(database->maintainer().ForgetVectors(collection.get()));
     RETURN_IF_ERROR(collection->EnsureVersions(core.store()));
     RETURN_IF_ERROR(collection->keywords().Compact(ChunkKeeper(collection.get())));
   }

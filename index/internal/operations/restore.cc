@@ -8,6 +8,7 @@
 #include <set>
 
 #include "index/internal/coding.h"
+#include "index/internal/core.h"
 #include "index/internal/operations/backup_folder.h"
 #include "index/internal/operations/check.h"
 #include "index/internal/operations/layout.h"
@@ -97,11 +98,13 @@ Status OpenOnce(const fs::path& dir) {
   ASSIGN_OR_RETURN(const std::unique_ptr<Store> store, Store::Open(dir, kMemoryBytes));
   StoreBatch batch(store.get());
   const std::unique_ptr<StoreIterator> it = store->NewIterator(Family::kMeta);
-  for (it->Seek(records::kSpecPrefix); it->ValidWithPrefix(records::kSpecPrefix); it->Next()) {
-    const std::string_view id = it->key().substr(records::kSpecPrefix.size());
-    if (id.size() == sizeof(CollectionId)) DropIndexes(Decoder(id).U32(), &batch);
+  for (const std::string_view prefix : {kMetaCollectionPrefix, records::kSpecPrefix}) {
+    for (it->Seek(prefix); it->ValidWithPrefix(prefix); it->Next()) {
+      const std::string_view id = it->key().substr(prefix.size());
+      if (id.size() == sizeof(CollectionId)) DropIndexes(Decoder(id).U32(), &batch);
+    }
+    RETURN_IF_ERROR(it->status());
   }
-  RETURN_IF_ERROR(it->status());
   return batch.empty() ? OkStatus() : store->Write(&batch, /*sync=*/true);
 }
 

@@ -45,10 +45,10 @@ Status GroupWrite::AddChecked(WriteOp* op) {
   RETURN_IF_ERROR(Recheck(op));
   const std::string& request = op->options.request_id;
   if (!request.empty() && !op->started) {
-    ASSIGN_OR_RETURN(const std::optional<WriteResult> before,
+    ASSIGN_OR_RETURN(const std::optional<std::string> before,
                      requests_.Find(request, op->fingerprint));
     if (before.has_value()) {
-      op->result = *before;
+      ASSIGN_OR_RETURN(op->result, DecodeWriteResult(*before));
       return OkStatus();
     }
   }
@@ -77,7 +77,9 @@ Status GroupWrite::AddChecked(WriteOp* op) {
   }
   if (affected > 0) stored_.version = version_;
   op->result = {stored_.version, op->result.affected + affected};
-  if (!request.empty() && !op->more()) requests_.Add(request, op->fingerprint, op->result);
+  if (!request.empty() && !op->more()) {
+    requests_.Add(request, op->fingerprint, EncodeWriteResult(op->result));
+  }
   return OkStatus();
 }
 
@@ -214,13 +216,19 @@ Status GroupWrite::StageTexts() {
 }
 
 Status GroupWrite::Commit() {
+  if (collection_->unpublished) {
+    return Internal("an earlier write of collection " + Quoted(spec_.spec.name) +
+                    " was cut short after it was on disk; restart the server, which shows it");
+  }
   const bool nothing = added_.empty() && gone_.empty() && requests_.empty();
   if (nothing && !collection_->write_failed) return OkStatus();
   for (const Added& added : added_) {
     if (added.live) shown_.push_back({added.row, &added.record});
   }
   RETURN_IF_ERROR(StageTexts());
-  RETURN_IF_ERROR(requests_.Write(&batch_, &stored_.requests));
+  std::vector<RequestRow> requests;
+  RETURN_IF_ERROR(requests_.Write(&requests, &stored_.requests));
+  AddRows(requests, &batch_);
   batch_.Put(Family::kMeta, StateKey(collection_->id()), EncodeRecordState(stored_));
   // Whatever becomes of the rows, their numbers are not given again.
   collection_->stored.next_row = stored_.next_row;
@@ -233,13 +241,15 @@ Status GroupWrite::Commit() {
     if (indexes != nullptr) indexes->Abandon(shown_);
     return status;
   }
+  collection_->stored = stored_;
+  collection_->unpublished = true;
   CrashPoint("records.after-wal");
   PublishAll();
+  collection_->unpublished = false;
   return OkStatus();
 }
 
 void GroupWrite::PublishAll() {
-  collection_->stored = stored_;
   for (const auto& [number, run] : runs_) state_->texts->at(number)->Added(run);
   CollectionState next = *state_;
   next.version = stored_.version;

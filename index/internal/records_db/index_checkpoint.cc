@@ -4,7 +4,7 @@
 
 #include "base/crash_point.h"
 #include "index/internal/records_db/index_state.h"
-#include "index/internal/vectors/segment_io.h"
+#include "index/internal/records_db/part_files.h"
 
 namespace ragstone::index::records {
 namespace {
@@ -17,43 +17,19 @@ constexpr uint64_t kChangeShare = 16;
 constexpr uint64_t kFewChanges = 256;
 constexpr auto kQuiet = std::chrono::milliseconds(2000);
 
-Status Stopped() {
-  return Status(StatusCode::kCancelled, Reason::kCancelled, "storing indexes was stopped");
-}
-
 // The parts that have files, without a state.
 IndexManifest StoredParts(const StoredSpec& spec, Indexes* indexes) {
   IndexManifest manifest;
   for (const VectorSet& vectors : indexes->vectors()) {
     for (const std::shared_ptr<VectorPart>& part : vectors.parts()) {
       if (part->stored().stamp == 0) continue;
-      StoredPart stored;
-      stored.vector = vectors.field().name;
+      StoredPart stored = DescribePart(vectors.field(), *part);
       stored.fingerprint = VectorFingerprint(spec, vectors.field());
-      stored.file = part->stored();
-      stored.rows = part->rows();
-      stored.gone = part->gone();
-      stored.reason = part->reason();
       manifest.parts.push_back(std::move(stored));
     }
   }
   return manifest;
 }
-
-// Passes chunks on until stopped.
-class StoppableSink : public vectors::ChunkSink {
- public:
-  StoppableSink(ChunkFileWriter* file, const std::function<bool()>& stopped)
-      : file_(file), stopped_(stopped) {}
-  Status Put(uint32_t number, std::string_view chunk) override {
-    if (stopped_ && stopped_()) return Stopped();
-    return file_->Put(number, chunk);
-  }
-
- private:
-  ChunkFileWriter* const file_;
-  const std::function<bool()>& stopped_;
-};
 
 class Saver {
  public:
@@ -79,7 +55,9 @@ class Saver {
   Status Capture() {
     MutexLock commit(&collection_->commit_mutex());
     state_ = collection_->State();
-    if (state_ == nullptr || collection_->indexes() == nullptr) return OkStatus();
+    if (state_ == nullptr || collection_->indexes() == nullptr || collection_->unpublished) {
+      return OkStatus();
+    }
     indexes_ = collection_->indexes();
     changes_ = collection_->changes();
     captured_.collection = collection_->id();
@@ -91,40 +69,27 @@ class Saver {
   }
 
   Status Write() {
-    bool all_stored = true;
     for (const auto& [name, view] : captured_.view->vectors) {
       for (const PartView& part : view) {
-        if (part.part->sealed() != nullptr && part.part->stored().stamp == 0) {
+        if (part.part->growing() == nullptr && part.part->stored().stamp == 0) {
           RETURN_IF_ERROR(WritePart(part.part.get()));
         }
-        all_stored = all_stored && part.part->compact() == nullptr;
       }
     }
-    // A part that has no file may hold rows of one that had; only a new state says so.
-    const bool with_state = options_.with_state || (!all_stored && manifest_.state.stamp != 0);
-    if (with_state) RETURN_IF_ERROR(WriteState());
-    return Commit(with_state);
+    if (options_.with_state) RETURN_IF_ERROR(WriteState());
+    return Commit(options_.with_state);
   }
 
   Status WritePart(VectorPart* part) {
     ASSIGN_OR_RETURN(const uint64_t stamp, env_.core->sequences().Take());
-    ASSIGN_OR_RETURN(const std::unique_ptr<ChunkFileWriter> file,
-                     ChunkFileWriter::Create(env_.FolderOf(collection_->id()), stamp));
-    StoppableSink sink(file.get(), options_.stopped);
-    vectors::SegmentWriteOptions options;
-    // Exact vectors of int8 lie in the rows; those of fp32 and fp16 are read with the segment.
-    options.with_exact = true;
-    options.covers_seq = captured_.version;
-    options.stamp = stamp;
-    RETURN_IF_ERROR(vectors::WriteSegment(*part->sealed(), options, &sink));
-    ASSIGN_OR_RETURN(const StoredFile stored, file->Finish());
-    part->set_stored(stored);
-    parts_written_.insert(stored.stamp);
+    RETURN_IF_ERROR(StorePart(env_.FolderOf(collection_->id()), {part, stamp, captured_.version},
+                              options_.stopped));
+    parts_written_.insert(stamp);
     return OkStatus();
   }
 
   Status WriteState() {
-    if (options_.stopped && options_.stopped()) return Stopped();
+    if (options_.stopped && options_.stopped()) return StoringStopped();
     FindWaiting();
     ASSIGN_OR_RETURN(const uint64_t stamp, env_.core->sequences().Take());
     ASSIGN_OR_RETURN(const std::unique_ptr<ChunkFileWriter> file,
@@ -197,18 +162,6 @@ Result<IndexManifest> ReadManifest(const RecordsEnv& env, CollectionId collectio
   env.Warn("record collection " + std::to_string(collection) + ": " + manifest.status().message() +
            "; its indexes are built again");
   return IndexManifest();
-}
-
-uint64_t RowMemory(const StoredSpec& stored) {
-  constexpr uint64_t kRow = 32;
-  constexpr uint64_t kField = 16;
-  constexpr uint64_t kVectorRow = 24;  // its number and its mark
-  constexpr uint64_t kSparse = 512;
-  uint64_t bytes = kRow + kField * stored.spec.schema.fields().size();
-  for (const VectorField& field : stored.spec.vectors) {
-    bytes += kVectorRow + vectors::InputBytes(SpecOf(field));
-  }
-  return bytes + kSparse * stored.spec.sparse.size();
 }
 
 SavedIndexes SavedOf(const StoredSpec& stored, const IndexManifest& manifest) {

@@ -15,8 +15,6 @@ namespace ragstone::index::records {
 Result<IndexManifest> ReadManifest(const RecordsEnv& env, CollectionId collection);
 // What of it counts for a collection of this description.
 SavedIndexes SavedOf(const StoredSpec& stored, const IndexManifest& manifest);
-// Memory that a record takes while its vectors grow, about.
-uint64_t RowMemory(const StoredSpec& stored);
 
 // When the state of a collection is to be stored.
 struct SaveDue {

@@ -7,7 +7,7 @@
 namespace ragstone::index::records {
 namespace {
 
-constexpr uint8_t kFormat = 1;
+constexpr uint8_t kFormat = 2;  // 1: without the kind of a part
 
 void EncodeFile(const StoredFile& file, Encoder* out) {
   out->U64(file.stamp);
@@ -45,6 +45,7 @@ std::string EncodeManifest(const IndexManifest& manifest) {
     out.String(part.vector);
     out.U64(part.fingerprint);
     EncodeFile(part.file, &out);
+    out.U8(part.compact ? 1 : 0);
     out.Varint(part.rows);
     out.Varint(part.gone);
     out.String(part.reason);
@@ -65,6 +66,9 @@ Result<IndexManifest> DecodeManifest(std::string_view bytes) {
     part.vector = in.String();
     part.fingerprint = in.U64();
     part.file = DecodeFile(&in);
+    const uint8_t kind = in.U8();
+    if (kind > 1) in.Fail();
+    part.compact = kind == 1;
     part.rows = in.Varint();
     part.gone = in.Varint();
     part.reason = in.String();

@@ -14,6 +14,7 @@ struct StoredPart {
   std::string vector;
   uint64_t fingerprint = 0;  // of the vector's description
   StoredFile file;
+  bool compact = false;  // a vectors::CompactIndex, not a vectors::Segment
   uint64_t rows = 0;
   uint64_t gone = 0;   // of them, when the manifest was made
   std::string reason;  // why it is searched as it is, for people

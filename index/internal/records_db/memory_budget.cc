@@ -57,6 +57,12 @@ bool MemoryBudget::Take(uint64_t bytes) {
   return true;
 }
 
+bool MemoryBudget::TryAdd(uint64_t bytes, MemoryCharge* charge) {
+  if (!Take(bytes)) return false;
+  charge->bytes_.fetch_add(bytes);
+  return true;
+}
+
 void MemoryBudget::Add(const std::shared_ptr<RecordCollection>& collection) {
   MutexLock lock(&mutex_);
   std::erase_if(loaded_, [&](const std::weak_ptr<RecordCollection>& other) {

@@ -29,6 +29,7 @@ class MemoryCharge {
   uint64_t bytes() const { return bytes_.load(); }
 
  private:
+  friend class MemoryBudget;
   const std::shared_ptr<MemoryCounter> counter_;  // which holds `bytes_` already
   std::atomic<uint64_t> bytes_;
 };
@@ -45,6 +46,9 @@ class MemoryBudget {
   // do not fit; `what` begins the message. No commit lock may be held.
   Result<std::shared_ptr<MemoryCharge>> Reserve(uint64_t bytes, const RecordCollection* collection,
                                                 std::string_view what);
+  // Counts `bytes` more for what `charge` stands for, if there is room without unloading anything;
+  // false if there is not. A commit lock may be held.
+  bool TryAdd(uint64_t bytes, MemoryCharge* charge);
   // Unloads others while what was counted exactly is more than there is, as far as it helps. No
   // commit lock may be held.
   void Trim(const RecordCollection* collection);

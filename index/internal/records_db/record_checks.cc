@@ -158,14 +158,15 @@ Status CheckRecords(const StoredSpec& stored, std::span<Record> records) {
 Status CheckWriteOptions(const WriteOptions& options, size_t records) {
   if (options.request_id.size() > RecordDatabase::kRequestIdBytesMax) {
     return InvalidArgument(Reason::kLimitExceeded,
-                           "the request id has " + Number(options.request_id.size()) +
+                           "request_id has " + Number(options.request_id.size()) +
                                " bytes; at most " + Number(RecordDatabase::kRequestIdBytesMax) +
                                " are possible");
   }
   if (options.if_versions.empty() || options.if_versions.size() == records) return OkStatus();
   return InvalidArgument(Reason::kInvalidArgument,
-                         "there are " + Number(options.if_versions.size()) + " versions for " +
-                             Number(records) + " named records; give one for each record, or none");
+                         "if_versions has " + Number(options.if_versions.size()) +
+                             " elements for " + Number(records) +
+                             " named records; give one for each record, or none");
 }
 
 Status CheckChange(const StoredSpec& stored, PayloadChange* change) {

@@ -246,8 +246,7 @@ std::string EncodeRequest(const RequestOutcome& outcome) {
   out.U8(kFormat);
   out.U64(outcome.fingerprint);
   out.SignedVarint(outcome.time_ns);
-  out.U64(outcome.result.version);
-  out.Varint(outcome.result.affected);
+  out.Bytes(outcome.outcome);
   return bytes;
 }
 
@@ -257,10 +256,26 @@ Result<RequestOutcome> DecodeRequest(std::string_view bytes) {
   RequestOutcome outcome;
   outcome.fingerprint = in.U64();
   outcome.time_ns = in.SignedVarint();
-  outcome.result.version = in.U64();
-  outcome.result.affected = in.Varint();
-  if (!in.done()) return Corrupt("outcome of a request");
+  outcome.outcome = in.Bytes(in.remaining());
+  if (!in.ok()) return Corrupt("outcome of a request");
   return outcome;
+}
+
+std::string EncodeWriteResult(const WriteResult& result) {
+  std::string bytes;
+  Encoder out(&bytes);
+  out.U64(result.version);
+  out.Varint(result.affected);
+  return bytes;
+}
+
+Result<WriteResult> DecodeWriteResult(std::string_view bytes) {
+  Decoder in(bytes);
+  WriteResult result;
+  result.version = in.U64();
+  result.affected = in.Varint();
+  if (!in.done()) return Corrupt("outcome of a write");
+  return result;
 }
 
 }  // namespace ragstone::index::records

@@ -52,13 +52,17 @@ struct RecordState {
 std::string EncodeRecordState(const RecordState& state);
 Result<RecordState> DecodeRecordState(std::string_view bytes);
 
-// The outcome of a write that had a request id.
+// The outcome of a request that had an id.
 struct RequestOutcome {
   uint64_t fingerprint = 0;  // of the write
   int64_t time_ns = 0;
-  WriteResult result;
+  std::string outcome;  // whose meaning is the caller's
 };
 std::string EncodeRequest(const RequestOutcome& outcome);
 Result<RequestOutcome> DecodeRequest(std::string_view bytes);
+
+// What it is of a write.
+std::string EncodeWriteResult(const WriteResult& result);
+Result<WriteResult> DecodeWriteResult(std::string_view bytes);
 
 }  // namespace ragstone::index::records

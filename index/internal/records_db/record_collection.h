@@ -75,6 +75,9 @@ class RecordCollection {
   // The log may hold a write that failed, and the next start may find it there. So whatever is
   // acknowledged after it, even if it changes nothing, has to be written after it.
   bool write_failed = false;
+  // A write is on disk that no state shows, because showing it was cut short. What is shown is as
+  // it was before; nothing can be written on top of it, and no indexes stored, before a restart.
+  bool unpublished = false;
 
   // Writes that wait.
   WriteQueue& writes() { return writes_; }

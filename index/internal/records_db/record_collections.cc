@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/caught.h"
 #include "base/crash_point.h"
 #include "index/filter/names.h"
 #include "index/internal/coding.h"
@@ -53,6 +54,7 @@ RecordDatabaseImpl::RecordDatabaseImpl(DatabaseImpl* database, const Clock* cloc
   budget_ = std::make_unique<MemoryBudget>(env_.core->options().record_memory_bytes);
   env_.budget = budget_.get();
   env_.loads = &loads_;
+  env_.share = [this](const RecordCollection& collection) { return ShareOf(collection); };
   worker_ = std::make_unique<RecordWorker>(&env_);
   env_.wake = [this](const CollectionRef& collection) { worker_->Wake(collection); };
 }
@@ -83,6 +85,7 @@ Status RecordDatabaseImpl::Start() {
     MutexLock lock(&mutex_);
     for (const auto& [name, collection] : by_name_) with_files.insert(collection->id());
   }
+  for (const auto& documents : env_.core->All()) with_files.insert(documents->id());
   IndexFolder::KeepFolders(env_.core->options().dir, with_files);
   for (it->Seek(kDropPrefix); it->ValidWithPrefix(kDropPrefix); it->Next()) {
     const std::string_view id = it->key().substr(kDropPrefix.size());
@@ -144,16 +147,39 @@ Result<StateRef> RecordDatabaseImpl::LoadedState(const CollectionRef& collection
     MutexLock load(&collection->load_mutex());
     state = collection->State();
     if (state == nullptr || state->indexes != nullptr) continue;
-    RETURN_IF_ERROR(Load(collection, *state));
+    RETURN_IF_ERROR(Caught("reading indexes", [&] { return Load(collection, *state); }));
     env_.budget->Trim(collection.get());
   }
 }
 
-uint64_t RecordDatabaseImpl::LoadNeed(const RecordCollection& collection, const StoredSpec& spec,
-                                      uint64_t records) {
+RecordDatabaseImpl::LoadPlan RecordDatabaseImpl::PlanLoad(const RecordCollection& collection,
+                                                          const StoredSpec& spec,
+                                                          uint64_t records) const {
   const SavedIndexes saved = collection.saved();
   const uint64_t by_rows = records * RowMemory(spec);
-  return saved.bytes + by_rows - std::min(by_rows, saved.row_bytes);
+  const uint64_t need = saved.bytes + by_rows - std::min(by_rows, saved.row_bytes);
+  const uint64_t limit = env_.budget->limit();
+  if (limit == 0 || need <= limit) return {need, false};
+  const uint64_t least = LeastNeed(spec, records, env_.SealRowsOf(spec));
+  return least < need ? LoadPlan{least, true} : LoadPlan{need, false};
+}
+
+uint64_t RecordDatabaseImpl::ShareOf(const RecordCollection& collection) const {
+  const uint64_t limit = budget_->limit() != 0 ? budget_->limit() : MachineShare();
+  uint64_t own = 0;
+  std::vector<uint64_t> others;
+  MutexLock lock(&mutex_);
+  for (const auto& [name, other] : by_name_) {
+    const StateRef state = other->State();
+    if (state == nullptr) continue;
+    const MemoryNeed need = NeedOf(*state->spec, state->records, env_.SealRowsOf(*state->spec));
+    if (other.get() == &collection) {
+      own = need.vectors + need.rest;
+    } else {
+      others.push_back(need.vectors + need.rest);
+    }
+  }
+  return FairShare(limit, own, std::move(others));
 }
 
 Status RecordDatabaseImpl::CheckLoadable(const RecordCollection& collection,
@@ -161,7 +187,7 @@ Status RecordDatabaseImpl::CheckLoadable(const RecordCollection& collection,
   const StateRef state = collection.State();
   const uint64_t limit = env_.budget->limit();
   if (state == nullptr || limit == 0) return OkStatus();
-  const uint64_t need = LoadNeed(collection, *state->spec, records);
+  const uint64_t need = PlanLoad(collection, *state->spec, records).need;
   if (need <= limit) return OkStatus();
   return ResourceExhausted(
       Reason::kMemoryLimit,
@@ -173,14 +199,16 @@ Status RecordDatabaseImpl::CheckLoadable(const RecordCollection& collection,
 
 Status RecordDatabaseImpl::Load(const CollectionRef& collection,
                                 const CollectionState& state) const {
+  const LoadPlan plan = PlanLoad(*collection, *state.spec, state.records);
   ASSIGN_OR_RETURN(
       std::shared_ptr<MemoryCharge> memory,
-      env_.budget->Reserve(LoadNeed(*collection, *state.spec, state.records), collection.get(),
+      env_.budget->Reserve(plan.need, collection.get(),
                            "loading the indexes of collection " + Quoted(state.spec->spec.name)));
+  const LoadTerms terms{ShareOf(*collection), plan.seal, memory.get()};
   MutexLock commit(&collection->commit_mutex());
   const StateRef now = collection->State();
   if (now == nullptr || now->indexes != nullptr) return OkStatus();
-  ASSIGN_OR_RETURN(LoadedIndexes loaded, LoadIndexes(env_, *now->spec, collection->stored));
+  ASSIGN_OR_RETURN(LoadedIndexes loaded, LoadIndexes(env_, *now->spec, collection->stored, terms));
   loaded.indexes->SetCharge(memory);
   CollectionState next = *now;
   next.records = collection->stored.records = loaded.records;
@@ -256,7 +284,7 @@ Status RecordDatabaseImpl::RebuildTexts(const StoredSpec& before, const StoredSp
     if (old != before.text_numbers.end() && old->second == number) continue;
     // A change that was cut short may have left rows of this number.
     const auto [begin, end] = TextKeys(after.id, number);
-    batch.DeleteRange(Family::kPosting, begin, end);
+    RETURN_IF_ERROR(env_.store().DeleteRange(Family::kPosting, begin, end));
     if (old != before.text_numbers.end()) rebuilt[name] = number;
   }
   std::map<uint16_t, keywords::RunBuilder> runs;

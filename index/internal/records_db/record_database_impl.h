@@ -8,6 +8,7 @@
 #include "index/internal/database_impl.h"
 #include "index/internal/records_db/group_write.h"
 #include "index/internal/records_db/index_checkpoint.h"
+#include "index/internal/records_db/memory_share.h"
 #include "index/internal/records_db/record_collection.h"
 #include "index/internal/records_db/record_worker.h"
 #include "index/internal/records_db/records_env.h"
@@ -84,8 +85,14 @@ class RecordDatabaseImpl : public RecordDatabase {
   Status Load(const CollectionRef& collection, const CollectionState& state) const;
   // Memory that the indexes would take with so many records; the status says whether they can be
   // loaded at all.
-  static uint64_t LoadNeed(const RecordCollection& collection, const StoredSpec& spec,
-                           uint64_t records);
+  struct LoadPlan {
+    uint64_t need = 0;
+    bool seal = false;  // if vectors are sealed as they come
+  };
+  LoadPlan PlanLoad(const RecordCollection& collection, const StoredSpec& spec,
+                    uint64_t records) const;
+  // What of the memory for indexes falls to a collection.
+  uint64_t ShareOf(const RecordCollection& collection) const;
   Status CheckLoadable(const RecordCollection& collection, uint64_t records) const;
   // Leaves in the manifest the files that are of use for an altered description.
   Result<SavedIndexes> KeepUsable(const StoredSpec& altered, StoreBatch* batch) const;
@@ -94,6 +101,8 @@ class RecordDatabaseImpl : public RecordDatabase {
 
   Status CheckOp(const CollectionState& state, WriteOp* op) const;
   Result<WriteResult> Submit(std::string_view name, WriteOp* op);
+  // Gives each write of the group its outcome, whatever happens.
+  void WriteCaught(const CollectionRef& collection, const std::vector<WriteOp*>& group);
   void WriteGroup(const CollectionRef& collection, const std::vector<WriteOp*>& group);
   // A write by filter, in as many groups as it takes.
   Status WriteMatches(const CollectionRef& collection, WriteOp* op);

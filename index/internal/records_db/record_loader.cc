@@ -7,8 +7,9 @@
 #include "index/internal/coding.h"
 #include "index/internal/keys.h"
 #include "index/internal/records_db/index_state.h"
+#include "index/internal/records_db/part_files.h"
 #include "index/internal/records_db/record_checks.h"
-#include "index/internal/vectors/segment_io.h"
+#include "index/internal/records_db/record_reader.h"
 
 namespace ragstone::index::records {
 namespace {
@@ -56,7 +57,9 @@ Result<fields::RowSet> ReadGoneSince(const Store& store, CollectionId collection
 class Batcher {
  public:
   enum class What : uint8_t { kAll, kVectors };
-  Batcher(Indexes* indexes, What what) : indexes_(indexes), what_(what) {
+  // `then` follows each time that rows were handed over.
+  Batcher(Indexes* indexes, What what, std::function<Status()> then)
+      : indexes_(indexes), what_(what), then_(std::move(then)) {
     records_.reserve(kRowsAtOnce);
   }
 
@@ -78,20 +81,22 @@ class Batcher {
     }
     rows_.clear();
     records_.clear();
-    return OkStatus();
+    return then_();
   }
 
  private:
   Indexes* const indexes_;
   const What what_;
+  const std::function<Status()> then_;
   std::vector<Record> records_;
   std::vector<Indexes::Row> rows_;
 };
 
 class IndexLoader {
  public:
-  IndexLoader(const RecordsEnv& env, const StoredSpec& spec, const RecordState& stored)
-      : env_(env), spec_(spec), stored_(stored) {}
+  IndexLoader(const RecordsEnv& env, const StoredSpec& spec, const RecordState& stored,
+              const LoadTerms& terms)
+      : env_(env), spec_(spec), stored_(stored), terms_(terms), seal_(terms.seal) {}
 
   Result<LoadedIndexes> Load() {
     CrashPoint("records.load");
@@ -131,40 +136,29 @@ class IndexLoader {
     for (const StoredPart& stored : manifest_.parts) {
       const VectorField* const field = spec_.FindVector(stored.vector);
       if (field == nullptr || VectorFingerprint(spec_, *field) != stored.fingerprint) continue;
-      Result<std::shared_ptr<VectorPart>> part = ReadStored(*field, stored);
+      if (terms_.seal && !stored.compact) {
+        sound = false;  // there is no room for it
+        continue;
+      }
+      Result<std::shared_ptr<VectorPart>> part =
+          LoadPart(env_.FolderOf(spec_.id), *field, stored, stored_.next_row);
       if (part.ok()) {
         ++env_.loads->parts;
         parts_.push_back({stored.vector, std::move(*part)});
       } else {
         sound = false;
         WarnOf("a part of vector " + Quoted(stored.vector), part.status());
+        // Its rows come as they are stored, if there is room for them.
+        const uint64_t rows = stored.rows * vectors::InputBytes(SpecOf(*field));
+        seal_ =
+            seal_ || !env_.budget->TryAdd(rows - std::min(rows, stored.file.bytes), terms_.memory);
       }
     }
     return sound;
   }
 
-  Result<std::shared_ptr<VectorPart>> ReadStored(const VectorField& field,
-                                                 const StoredPart& stored) const {
-    ASSIGN_OR_RETURN(const std::unique_ptr<ChunkFileReader> file,
-                     ChunkFileReader::Open(env_.FolderOf(spec_.id), stored.file));
-    ASSIGN_OR_RETURN(vectors::LoadedSegment loaded, vectors::ReadSegment(*file, nullptr));
-    RETURN_IF_ERROR(file->Finish());
-    if (loaded.stamp != stored.file.stamp || loaded.segment->rows() != stored.rows ||
-        !(loaded.segment->spec() == SpecOf(field))) {
-      return Corrupt("a stored part of a vector index");
-    }
-    for (size_t slot = 0; slot < loaded.segment->rows(); ++slot) {
-      if (loaded.segment->row_id(static_cast<vectors::Slot>(slot)) >= stored_.next_row) {
-        return Corrupt("a stored part of a vector index");
-      }
-    }
-    std::shared_ptr<VectorPart> part = VectorPart::Sealed(std::move(loaded.segment), stored.reason);
-    part->set_stored(stored.file);
-    return part;
-  }
-
   void Begin() {
-    indexes_ = std::make_shared<Indexes>(spec_, env_.seal_rows);
+    indexes_ = std::make_shared<Indexes>(spec_, env_.SealRowsOf(spec_));
     for (VectorSet& vectors : indexes_->vectors()) {
       for (const ReadPart& read : parts_) {
         if (read.vector == vectors.field().name) vectors.AddSealed(read.part);
@@ -182,9 +176,31 @@ class IndexLoader {
     return record;
   }
 
+  // What keeps to the memory there is while rows come.
+  std::function<Status()> Sealing() {
+    return [this] { return seal_ ? SealFull() : OkStatus(); };
+  }
+
+  Status SealFull() {
+    for (VectorSet& vectors : indexes_->vectors()) {
+      const VectorField& field = vectors.field();
+      const ShareOfRecords share{terms_.share, stored_.records, env_.SealRowsOf(spec_)};
+      SealTerms terms = vectors.Terms(VectorShare(spec_, field, share));
+      terms.set_rows = std::max(terms.set_rows, stored_.records);  // of which more will come
+      std::vector<std::shared_ptr<VectorPart>> parts = vectors.ChooseParts(terms);
+      // Which of their rows went is not known before the end.
+      std::erase_if(parts, [](const auto& part) { return part->stored().stamp != 0; });
+      if (parts.empty()) continue;
+      const RowVectorReader reader(env_.store(), spec_, field.name);
+      ASSIGN_OR_RETURN(std::shared_ptr<VectorPart> made, SealParts(field, parts, reader, terms));
+      vectors.Replace(parts, std::move(made));
+    }
+    return OkStatus();
+  }
+
   Status FromRows() {
     Begin();
-    Batcher batcher(indexes_.get(), Batcher::What::kAll);
+    Batcher batcher(indexes_.get(), Batcher::What::kAll, Sealing());
     RETURN_IF_ERROR(
         VisitLiveRows(env_.store(), spec_.id, [&](RowId row, std::string_view bytes) -> Status {
           ASSIGN_OR_RETURN(Record record, Decoded(row, bytes, {}));
@@ -242,7 +258,7 @@ class IndexLoader {
       of_vector->second = std::move(missing);
       rows |= of_vector->second;
     }
-    Batcher batcher(indexes_.get(), Batcher::What::kVectors);
+    Batcher batcher(indexes_.get(), Batcher::What::kVectors, Sealing());
     const std::unique_ptr<StoreIterator> it = env_.store().NewIterator(Family::kRecord);
     for (const RowId row : rows.ToVector()) {
       const std::string key = RowKey(spec_.id, row);
@@ -265,7 +281,7 @@ class IndexLoader {
 
   // Rows that came since.
   Status AddSince(RowId first, const fields::RowSet& gone) {
-    Batcher batcher(indexes_.get(), Batcher::What::kAll);
+    Batcher batcher(indexes_.get(), Batcher::What::kAll, Sealing());
     const std::string prefix = CollectionKey(spec_.id);
     const std::unique_ptr<StoreIterator> it = env_.store().NewIterator(Family::kRecord);
     for (it->Seek(RowKey(spec_.id, first)); it->ValidWithPrefix(prefix); it->Next()) {
@@ -294,6 +310,8 @@ class IndexLoader {
   const RecordsEnv& env_;
   const StoredSpec& spec_;
   const RecordState& stored_;
+  const LoadTerms& terms_;
+  bool seal_;
   IndexManifest manifest_;
   std::vector<ReadPart> parts_;
   std::shared_ptr<Indexes> indexes_;
@@ -315,8 +333,8 @@ Status VisitLiveRows(const Store& store, CollectionId collection,
 }
 
 Result<LoadedIndexes> LoadIndexes(const RecordsEnv& env, const StoredSpec& spec,
-                                  const RecordState& stored) {
-  return IndexLoader(env, spec, stored).Load();
+                                  const RecordState& stored, const LoadTerms& terms) {
+  return IndexLoader(env, spec, stored, terms).Load();
 }
 
 std::string EncodeSwept(const fields::RowSet& rows) {

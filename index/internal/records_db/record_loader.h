@@ -14,10 +14,17 @@ struct LoadedIndexes {
   uint64_t changes = 0;  // since the stored state
 };
 
+struct LoadTerms {
+  uint64_t share = 0;  // of the memory for indexes
+  // There is no memory for all vectors as they are stored, nor for graphs over them: they are
+  // sealed while they are read, which takes longer.
+  bool seal = false;
+  MemoryCharge* memory = nullptr;  // what was reserved; more is added for what files do not give
+};
 // Loads a collection's indexes: from its files as far as they count and are sound, and from the
 // rows since, or from all. Under its commit lock.
 Result<LoadedIndexes> LoadIndexes(const RecordsEnv& env, const StoredSpec& spec,
-                                  const RecordState& stored);
+                                  const RecordState& stored, const LoadTerms& terms);
 
 // The keyword indexes of a description's text fields; those of `old` that stay are taken over.
 Result<std::shared_ptr<const TextIndexes>> MakeTextIndexes(const keywords::Shared& shared,

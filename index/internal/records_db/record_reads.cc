@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
-#include <exception>
 
+#include "base/caught.h"
 #include "index/filter/names.h"
 #include "index/filter/payload_matcher.h"
 #include "index/internal/records_db/record_checks.h"
@@ -190,8 +190,14 @@ class Examples {
 };
 
 Status CheckRecommend(const RecommendSearch& search, const VectorField* field) {
-  if (search.search.vector.has_value() || !search.search.text.empty() || search.positive.empty() ||
-      search.positive.size() + search.negative.size() > RecordDatabase::kExamplesMax) {
+  const size_t examples = search.positive.size() + search.negative.size();
+  if (examples > RecordDatabase::kExamplesMax) {
+    return InvalidArgument(Reason::kLimitExceeded,
+                           "the recommendation has " + std::to_string(examples) +
+                               " examples; at most " +
+                               std::to_string(RecordDatabase::kExamplesMax) + " are possible");
+  }
+  if (search.search.vector.has_value() || !search.search.text.empty() || search.positive.empty()) {
     return InvalidArgument(Reason::kInvalidArgument,
                            "a recommendation takes 1 to " +
                                std::to_string(RecordDatabase::kExamplesMax) +
@@ -205,15 +211,9 @@ Status CheckRecommend(const RecommendSearch& search, const VectorField* field) {
   return OkStatus();
 }
 
-// A search on a thread whose owner waits for its outcome only.
-Status RunCaught(const SearchCall& call, const StateRef& state, const RecordSearch& search,
-                 std::vector<RecordHit>* hits) {
-  try {
-    ASSIGN_OR_RETURN(*hits, SearchRun(call, state, search).Run());
-    return OkStatus();
-  } catch (const std::exception& error) {
-    return Internal(std::string("the search failed: ") + error.what());
-  }
+Result<std::vector<RecordHit>> RunCaught(const SearchCall& call, const StateRef& state,
+                                         const RecordSearch& search) {
+  return Caught("the search", [&] { return SearchRun(call, state, search).Run(); });
 }
 
 }  // namespace
@@ -301,7 +301,7 @@ Result<std::vector<RecordHit>> RecordDatabaseImpl::Search(std::string_view name,
   ASSIGN_OR_RETURN(state, StillThere(IndexedState(name), name));
   RETURN_IF_ERROR(CheckSearch(*state->spec, search));
   ReadBudget budget;
-  return SearchRun({env_.store(), context, &budget}, state, search).Run();
+  return RunCaught({env_.store(), context, &budget}, state, search);
 }
 
 Result<std::vector<std::vector<RecordHit>>> RecordDatabaseImpl::SearchBatch(
@@ -318,8 +318,14 @@ Result<std::vector<std::vector<RecordHit>>> RecordDatabaseImpl::SearchBatch(
   std::atomic<bool> failed{false};
   search_pool_.Run(searches.size(), [&](size_t i) {
     if (failed) return;
-    statuses[i] = RunCaught({env_.store(), context, &budget}, state, searches[i], &hits[i]);
-    if (!statuses[i].ok()) failed = true;
+    Result<std::vector<RecordHit>> found =
+        RunCaught({env_.store(), context, &budget}, state, searches[i]);
+    if (found.ok()) {
+      hits[i] = *std::move(found);
+    } else {
+      statuses[i] = found.status();
+      failed = true;
+    }
   });
   for (size_t i = 0; i < searches.size(); ++i) {
     RETURN_IF_ERROR(statuses[i].WithContext("search " + std::to_string(i)));
@@ -346,9 +352,11 @@ Result<std::vector<RecordHit>> RecordDatabaseImpl::Recommend(std::string_view na
   RETURN_IF_ERROR(CheckVector(*state->spec, field->name, *by_vector.vector)
                       .WithContext("the mean of the examples, which point different ways"));
   RETURN_IF_ERROR(CheckSearch(*state->spec, by_vector));
-  SearchRun run(call, state, by_vector);
-  run.Exclude(examples.TakeRows());
-  return run.Run();
+  return Caught("the search", [&] {
+    SearchRun run(call, state, by_vector);
+    run.Exclude(examples.TakeRows());
+    return run.Run();
+  });
 }
 
 }  // namespace ragstone::index::records

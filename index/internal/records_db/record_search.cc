@@ -40,10 +40,10 @@ Status CheckTexts(const StoredSpec& spec, const RecordSearch& search) {
 }
 
 Status CheckGroups(const StoredSpec& spec, const RecordSearch& search) {
-  if (search.group_by.empty()) return OkStatus();
   if (search.group_size < 1 || search.group_size > RecordDatabase::kGroupSizeMax) {
     return Limit("group_size", search.group_size, RecordDatabase::kGroupSizeMax);
   }
+  if (search.group_by.empty()) return OkStatus();
   const FieldSpec* field = spec.spec.schema.Find(search.group_by);
   if (field == nullptr) {
     return InvalidArgument(Reason::kInvalidArgument,

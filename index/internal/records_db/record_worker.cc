@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "base/caught.h"
 #include "base/crash_point.h"
 #include "index/internal/records_db/index_checkpoint.h"
 #include "index/internal/records_db/record_reader.h"
@@ -119,7 +120,8 @@ void RecordWorker::Loop() {
 
 void RecordWorker::RunOnce(Collections* collections, Dropped* dropped) {
   for (auto it = collections->begin(); it != collections->end() && !stop_.load();) {
-    const Result<Pause> pause = MaintainOne(it->first.get());
+    const Result<Pause> pause = Caught("background work on a record collection",
+                                       [&] { return MaintainOne(it->first.get()); });
     Note(pause.status());
     const Pause again = pause.ok() ? *pause : Pause(kAfterError);
     if (again.has_value()) it->second = SteadyClock::now() + *again;
@@ -127,7 +129,9 @@ void RecordWorker::RunOnce(Collections* collections, Dropped* dropped) {
   }
   for (auto it = dropped->begin(); it != dropped->end() && !stop_.load();) {
     const bool in_use = it->second != nullptr && it->second->InUse();
-    const Status status = in_use ? OkStatus() : Removed(it->first);
+    const Status status =
+        in_use ? OkStatus()
+               : Caught("removing a dropped record collection", [&] { return Removed(it->first); });
     Note(status);
     it = !in_use && status.ok() ? dropped->erase(it) : std::next(it);
   }
@@ -168,8 +172,10 @@ Status RecordWorker::SweepRequests(RecordCollection* collection) {
     StoreBatch batch(&env_->store());
     RequestBook book(env_->store(), collection->id(), env_->clock->NowNs());
     RecordState stored = collection->stored;
+    std::vector<RequestRow> rows;
     ASSIGN_OR_RETURN(const size_t removed,
-                     book.Sweep(kRequestsSweptAtOnce, &batch, &stored.requests));
+                     book.Sweep(kRequestsSweptAtOnce, UINT64_MAX, &rows, &stored.requests));
+    AddRows(rows, &batch);
     more = removed == kRequestsSweptAtOnce;
     if (removed == 0) return OkStatus();
     CrashPoint("records.request-sweep");
@@ -193,10 +199,20 @@ Result<bool> RecordWorker::SealOne(RecordCollection* collection, Indexes* indexe
   if (parts.empty()) return false;
   // While the state is held, no row of the parts is removed.
   const VectorField& field = state->spec->spec.vectors[vector];
+  const ShareOfRecords share{env_->share(*collection), state->records,
+                             env_->SealRowsOf(*state->spec)};
+  SealTerms terms;
+  {
+    MutexLock commit(&collection->commit_mutex());
+    if (collection->indexes().get() != indexes) return false;
+    const VectorSet& set = indexes->vectors()[vector];
+    terms = set.Terms(VectorShare(*state->spec, field, share));
+    terms.stop = &indexes->given_up();
+    parts = set.ChooseParts(terms);
+  }
   const RowVectorReader reader(env_->store(), *state->spec, field.name);
   CrashPoint("records.before-seal");
-  ASSIGN_OR_RETURN(std::shared_ptr<VectorPart> made,
-                   SealParts(field, parts, reader, &indexes->given_up()));
+  ASSIGN_OR_RETURN(std::shared_ptr<VectorPart> made, SealParts(field, parts, reader, terms));
   CrashPoint("records.sealed");
   MutexLock commit(&collection->commit_mutex());
   const StateRef now = collection->State();
@@ -224,7 +240,8 @@ Status RecordWorker::SealVectors(RecordCollection* collection) {
   bool made_any = false;
   Status status;
   for (size_t i = 0; i < indexes->vectors().size() && status.ok() && !stop_.load(); ++i) {
-    const Result<bool> made = SealOne(collection, indexes.get(), i);
+    const Result<bool> made =
+        Caught("sealing vectors", [&] { return SealOne(collection, indexes.get(), i); });
     status = made.status();
     made_any = made_any || (made.ok() && *made);
   }
@@ -308,7 +325,8 @@ void RecordWorker::SaveAll(const std::vector<std::shared_ptr<RecordCollection>>&
   for (const std::shared_ptr<RecordCollection>& collection : collections) {
     if (options.stopped()) return;
     if (!StateWorthSaving(*env_, *collection)) continue;
-    const Status saved = SaveIndexes(*env_, collection.get(), options);
+    const Status saved =
+        Caught("storing indexes", [&] { return SaveIndexes(*env_, collection.get(), options); });
     if (!saved.ok()) {
       env_->Warn(
           "indexes of record collections could not be stored at the end, and are read from "
@@ -341,7 +359,7 @@ Status RecordWorker::Removed(CollectionId id) {
   const std::string end = CollectionKey(id + 1);
   for (const Family family : {Family::kRecord, Family::kRecordId, Family::kRecordGone,
                               Family::kRecordRequest, Family::kPosting}) {
-    batch.DeleteRange(family, begin, end);
+    RETURN_IF_ERROR(env_->store().DeleteRange(family, begin, end));
   }
   // What was done for it while it was dropped.
   batch.Delete(Family::kMeta, HorizonKey(id));

@@ -1,6 +1,7 @@
 // The writes of RecordDatabase.
 #include <algorithm>
 
+#include "base/caught.h"
 #include "base/crash_point.h"
 #include "base/hash.h"
 #include "index/filter/filter_parser.h"
@@ -85,13 +86,35 @@ Result<WriteResult> RecordDatabaseImpl::Submit(std::string_view name, WriteOp* o
   collection->Use(env_.budget->Tick());
   const std::vector<WriteOp*> group = collection->writes().Enter(op);
   if (!group.empty()) {
-    WriteGroup(collection, group);
+    WriteCaught(collection, group);
     CrashPoint("records.before-ack");
     collection->writes().Done(group);
     env_.wake(collection);
   }
   RETURN_IF_ERROR(op->status);
   return op->result;
+}
+
+void RecordDatabaseImpl::WriteCaught(const CollectionRef& collection,
+                                     const std::vector<WriteOp*>& group) {
+  const Status thrown = Caught("the write", [&] {
+    WriteGroup(collection, group);
+    return OkStatus();
+  });
+  if (thrown.ok()) return;
+  // Others wait for the outcome, and the indexes may show half of it: they are read anew.
+  for (WriteOp* const op : group) {
+    if (op->status.ok()) op->status = thrown;
+  }
+  {
+    MutexLock commit(&collection->commit_mutex());
+    collection->write_failed = true;
+  }
+  const Status unloaded = Caught("unloading indexes", [&] {
+    collection->Unload();
+    return OkStatus();
+  });
+  if (!unloaded.ok()) env_.Warn(unloaded.ToString());
 }
 
 void RecordDatabaseImpl::WriteGroup(const CollectionRef& collection,

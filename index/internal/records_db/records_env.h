@@ -11,6 +11,7 @@
 #include "index/internal/keywords/keyword_index.h"
 #include "index/internal/records_db/index_files.h"
 #include "index/internal/records_db/memory_budget.h"
+#include "index/internal/records_db/memory_share.h"
 
 namespace ragstone::index::records {
 
@@ -34,9 +35,14 @@ struct RecordsEnv {
   size_t file_rows_min = 0;  // smaller collections have no files: their rows are read fast enough
   MemoryBudget* budget = nullptr;
   LoadCounts* loads = nullptr;
+  // What of the memory for indexes falls to a collection: see FairShare.
+  std::function<uint64_t(const RecordCollection&)> share;
   // Tells the background thread that a collection may need it.
   std::function<void(const std::shared_ptr<RecordCollection>&)> wake;
 
+  size_t SealRowsOf(const StoredSpec& spec) const {
+    return SealRowsWithin(spec, seal_rows, budget->limit());
+  }
   Store& store() const { return core->store(); }
   // Gives a line to whoever keeps warnings for people.
   void Warn(const std::string& line) const {

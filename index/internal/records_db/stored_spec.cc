@@ -5,6 +5,7 @@
 
 #include "index/filter/names.h"
 #include "index/internal/coding.h"
+#include "index/internal/collection_name.h"
 #include "index/internal/keys.h"
 #include "index/internal/keywords/languages.h"
 #include "index/internal/records_db/vector_part.h"
@@ -14,26 +15,9 @@ namespace ragstone::index::records {
 namespace {
 
 constexpr uint8_t kFormat = 1;
-constexpr size_t kCollectionNameMax = 128;
 constexpr size_t kVectorNameMax = 64;
 constexpr float kRecallMin = 0.5f;
 constexpr uint64_t kHistoryMax = 10ull * 366 * 24 * 3600;
-
-bool IsNameByte(char c) {
-  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
-         c == '_' || c == '-';
-}
-
-Status CheckName(const std::string& name) {
-  if (!name.empty() && name.size() <= kCollectionNameMax &&
-      std::all_of(name.begin(), name.end(), IsNameByte)) {
-    return OkStatus();
-  }
-  return InvalidArgument(Reason::kCollectionNameInvalid,
-                         "the collection name " + Quoted(name) +
-                             " is not allowed; a name has 1 to 128 of the characters A-Z a-z 0-9 "
-                             ". _ -");
-}
 
 Status CheckVectorName(const std::string& name, std::set<std::string>* names) {
   if (name.size() > kVectorNameMax || !std::all_of(name.begin(), name.end(), IsNameByte)) {
@@ -59,7 +43,7 @@ Status CheckVectorField(const VectorField& field) {
   if (!(field.target_recall >= kRecallMin && field.target_recall <= 1)) {
     return InvalidArgument(
         Reason::kInvalidArgument,
-        "the target recall is " + std::to_string(field.target_recall) + "; it must be 0.5 to 1");
+        "target_recall is " + std::to_string(field.target_recall) + "; it must be 0.5 to 1");
   }
   return OkStatus();
 }
@@ -171,7 +155,7 @@ bool StoredSpec::HasVector(std::string_view name, RowId row) const {
 }
 
 Status CheckSpec(const RecordCollectionSpec& spec) {
-  RETURN_IF_ERROR(CheckName(spec.name));
+  RETURN_IF_ERROR(CheckCollectionName(spec.name));
   if (spec.vectors.size() + spec.sparse.size() > RecordDatabase::kVectorsMax) {
     return InvalidArgument(
         Reason::kLimitExceeded,

@@ -1,7 +1,5 @@
 #include "index/internal/records_db/vector_part.h"
 
-#include <algorithm>
-
 namespace ragstone::index::records {
 
 vectors::VectorSpec SpecOf(const VectorField& field) {
@@ -31,46 +29,34 @@ std::shared_ptr<VectorPart> VectorPart::Sealed(std::unique_ptr<vectors::Segment>
 }
 
 std::shared_ptr<VectorPart> VectorPart::Compact(std::unique_ptr<vectors::CompactIndex> index,
-                                                std::vector<RowId> rows, std::string reason) {
-  std::shared_ptr<VectorPart> part(new VectorPart(rows.size()));
-  for (size_t slot = 0; slot < rows.size(); ++slot) {
-    part->gone_at_.Reserve(slot);
-    part->compact_places_.emplace_back(rows[slot], static_cast<vectors::Slot>(slot));
-  }
-  std::sort(part->compact_places_.begin(), part->compact_places_.end());
+                                                std::string reason) {
+  std::shared_ptr<VectorPart> part(new VectorPart(index->rows()));
+  for (size_t slot = 0; slot < index->rows(); ++slot) part->gone_at_.Reserve(slot);
   part->compact_ = std::move(index);
-  part->compact_rows_ = std::move(rows);
   part->reason_ = std::move(reason);
   return part;
 }
 
 Status VectorPart::Append(RowId row, vectors::VectorData vector) {
-  gone_at_.Reserve(growing_->rows_written());
-  return growing_->Append(row, vector);
+  const auto slot = static_cast<vectors::Slot>(growing_->rows_written());
+  gone_at_.Reserve(slot);
+  RETURN_IF_ERROR(growing_->Append(row, vector));
+  if (slot == 0 || growing_->id(slot - 1) + 1 != row) runs_[row] = slot;
+  return OkStatus();
 }
 
 vectors::Slot VectorPart::Find(RowId row) const {
-  if (sealed_ != nullptr) return sealed_->Find(row);
-  const auto place = std::lower_bound(compact_places_.begin(), compact_places_.end(),
-                                      std::pair<RowId, vectors::Slot>(row, 0));
-  const bool found = place != compact_places_.end() && place->first == row;
-  return found ? place->second : vectors::kNoSlot;
+  return sealed_ != nullptr ? sealed_->Find(row) : compact_->Find(row);
 }
 
 vectors::Slot VectorPart::FindSlot(RowId row) const {
   if (growing_ == nullptr) return Find(row);
-  size_t low = 0;
-  size_t high = growing_->rows_written();
-  while (low < high) {
-    const size_t middle = (low + high) / 2;
-    if (growing_->id(middle) < row) {
-      low = middle + 1;
-    } else {
-      high = middle;
-    }
-  }
-  const bool found = low < growing_->rows_written() && growing_->id(low) == row;
-  return found ? static_cast<vectors::Slot>(low) : vectors::kNoSlot;
+  auto run = runs_.upper_bound(row);
+  if (run == runs_.begin()) return vectors::kNoSlot;
+  --run;
+  const uint64_t slot = run->second + (row - run->first);
+  const bool found = slot < growing_->rows_written() && growing_->id(slot) == row;
+  return found ? static_cast<vectors::Slot>(slot) : vectors::kNoSlot;
 }
 
 bool VectorPart::MarkGone(RowId row, SequenceNumber at) {
@@ -85,9 +71,7 @@ bool VectorPart::MarkGone(RowId row, SequenceNumber at) {
 uint64_t VectorPart::bytes() const {
   const uint64_t marks = rows() * gone_at_.bytes_per_row();
   if (growing_ != nullptr) return growing_->bytes() + marks;
-  if (sealed_ != nullptr) return sealed_->bytes() + marks;
-  constexpr uint64_t kRowBytes = sizeof(RowId) + sizeof(std::pair<RowId, vectors::Slot>);
-  return compact_->bytes() + rows() * kRowBytes + marks;
+  return marks + (sealed_ != nullptr ? sealed_->bytes() : compact_->bytes());
 }
 
 }  // namespace ragstone::index::records

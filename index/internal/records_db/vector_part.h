@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,13 +27,11 @@ class VectorPart {
                                                      size_t rows_max);
   static std::shared_ptr<VectorPart> Sealed(std::unique_ptr<vectors::Segment> segment,
                                             std::string reason);
-
-  // `rows` are those of the index, by slot.
   static std::shared_ptr<VectorPart> Compact(std::unique_ptr<vectors::CompactIndex> index,
-                                             std::vector<RowId> rows, std::string reason);
+                                             std::string reason);
 
   // --- the writer's
-  // Adds a row, seen after Publish. Rows ascend.
+  // Adds a row, seen after Publish.
   Status Append(RowId row, vectors::VectorData vector);
   void Publish() { growing_->Publish(); }
   bool full() const {
@@ -47,14 +46,14 @@ class VectorPart {
   const vectors::CompactIndex* compact() const { return compact_.get(); }
   size_t rows() const {
     if (growing_ != nullptr) return growing_->rows();
-    return sealed_ != nullptr ? sealed_->rows() : compact_rows_.size();
+    return sealed_ != nullptr ? sealed_->rows() : compact_->rows();
   }
   // How many rows were marked, at whatever version.
   size_t gone() const { return gone_count_.load(std::memory_order_acquire); }
   RowId row_id(size_t slot) const {
     if (growing_ != nullptr) return growing_->id(slot);
     return sealed_ != nullptr ? sealed_->row_id(static_cast<vectors::Slot>(slot))
-                              : compact_rows_[slot];
+                              : compact_->row_id(static_cast<vectors::Slot>(slot));
   }
   // Of a part that does not grow; kNoSlot if the row is not here.
   vectors::Slot Find(RowId row) const;
@@ -78,10 +77,10 @@ class VectorPart {
   vectors::Slot FindSlot(RowId row) const;
 
   std::unique_ptr<vectors::GrowingSegment> growing_;
+  // Of those that grow, the first slots of rows that follow each other, by the first row.
+  std::map<RowId, vectors::Slot> runs_;
   std::unique_ptr<vectors::Segment> sealed_;
   std::unique_ptr<vectors::CompactIndex> compact_;
-  std::vector<RowId> compact_rows_;                              // by slot
-  std::vector<std::pair<RowId, vectors::Slot>> compact_places_;  // by row
   std::string reason_;  // why it is searched as it is, for people
   StableArray<std::atomic<SequenceNumber>> gone_at_;
   std::atomic<size_t> gone_count_{0};

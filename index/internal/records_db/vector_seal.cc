@@ -4,15 +4,14 @@
 
 #include "index/internal/records_db/vector_set.h"
 #include "index/internal/vectors/calibration.h"
-#include "index/internal/vectors/method.h"
 
 namespace ragstone::index::records {
 namespace {
 
 constexpr size_t kEfMin = 32;  // queries may be unlike those of the measurement
 
-// The live rows of parts. What a part does not hold exactly is read; an error is kept, because a
-// source cannot fail.
+// The live rows of parts. What a part does not hold exactly is read; an error is kept,
+// because a source cannot fail.
 class LiveRows : public vectors::RowSource {
  public:
   LiveRows(const VectorField& field, const std::vector<std::shared_ptr<VectorPart>>& parts,
@@ -47,11 +46,6 @@ class LiveRows : public vectors::RowSource {
   Status status() const {
     MutexLock lock(&mutex_);
     return status_;
-  }
-  std::vector<RowId> ids() const {
-    std::vector<RowId> ids;
-    for (const Place& place : rows_) ids.push_back(place.row);
-    return ids;
   }
 
  private:
@@ -89,8 +83,7 @@ Result<std::shared_ptr<VectorPart>> SealCompact(const VectorField& field, const 
   RETURN_IF_ERROR(source.status());
   ASSIGN_OR_RETURN(const vectors::Calibration measured, vectors::Calibrate(*index, calibrate));
   index->set_ef(measured.ef);
-  return VectorPart::Compact(std::move(index), source.ids(),
-                             Reason(choice, source.rows(), measured));
+  return VectorPart::Compact(std::move(index), Reason(choice, source.rows(), measured));
 }
 
 }  // namespace
@@ -98,17 +91,14 @@ Result<std::shared_ptr<VectorPart>> SealCompact(const VectorField& field, const 
 Result<std::shared_ptr<VectorPart>> SealParts(const VectorField& field,
                                               const std::vector<std::shared_ptr<VectorPart>>& parts,
                                               const vectors::ExactReader& reader,
-                                              const std::atomic<bool>* stop) {
+                                              const SealTerms& terms) {
   const LiveRows source(field, parts, reader);
-  vectors::MethodQuestion question;
-  question.spec = SpecOf(field);
-  question.rows = source.rows();
-  question.wanted = static_cast<vectors::Method>(field.method);
+  const vectors::MethodQuestion question = QuestionOf(field, source.rows(), terms);
   ASSIGN_OR_RETURN(vectors::MethodChoice choice, vectors::ChooseMethod(question));
   vectors::CalibrateOptions calibrate;
   calibrate.target_recall = field.target_recall;
   calibrate.reader = &reader;
-  calibrate.stop = stop;
+  calibrate.stop = terms.stop;
   if (choice.method == vectors::Method::kIvfPq || choice.method == vectors::Method::kLsh) {
     Result<std::shared_ptr<VectorPart>> part = SealCompact(field, source, choice, calibrate);
     if (part.ok() || part.status().code() != StatusCode::kFailedPrecondition) return part;
@@ -116,7 +106,7 @@ Result<std::shared_ptr<VectorPart>> SealParts(const VectorField& field,
   }
   vectors::SealOptions options;
   options.with_graph = choice.method == vectors::Method::kGraph;
-  options.graph.stop = stop;
+  options.graph.stop = terms.stop;
   ASSIGN_OR_RETURN(std::unique_ptr<vectors::Segment> segment,
                    vectors::Segment::Build(question.spec, source, options));
   RETURN_IF_ERROR(source.status());

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "index/filter/names.h"
-#include "index/internal/vectors/method.h"
 
 namespace ragstone::index::records {
 namespace {
@@ -14,14 +13,34 @@ constexpr size_t kGrowingBytesMax = 256 << 20;
 // row is merged a logarithmic number of times.
 constexpr size_t kMergeRatio = 2;
 
+bool ManyGone(const VectorPart& part) { return part.gone() * 4 >= part.rows() && part.gone() > 0; }
+
+// Whether a graph takes memory that the set has not.
+bool TooLarge(const VectorField& field, const VectorPart& part, const SealTerms& terms) {
+  if (part.sealed() == nullptr || !part.sealed()->has_graph()) return false;
+  const uint64_t rows = part.rows() - std::min(part.rows(), part.gone());
+  const auto choice = vectors::ChooseMethod(QuestionOf(field, rows, terms));
+  return choice.ok() && choice->method == vectors::Method::kIvfPq;
+}
+
+}  // namespace
+
 size_t SealRows(const VectorField& field, size_t seal_rows) {
   const size_t bytes = std::max<size_t>(1, vectors::InputBytes(SpecOf(field)));
   return std::max<size_t>(64, std::min(seal_rows, kGrowingBytesMax / bytes));
 }
 
-bool ManyGone(const VectorPart& part) { return part.gone() * 4 >= part.rows() && part.gone() > 0; }
-
-}  // namespace
+vectors::MethodQuestion QuestionOf(const VectorField& field, uint64_t rows,
+                                   const SealTerms& terms) {
+  vectors::MethodQuestion question;
+  question.spec = SpecOf(field);
+  question.rows = rows;
+  question.set_rows = terms.set_rows;
+  question.memory_bytes = terms.memory_bytes;
+  question.compact = terms.compact;
+  question.wanted = static_cast<vectors::Method>(field.method);
+  return question;
+}
 
 VectorSet::VectorSet(const VectorField& field, size_t seal_rows)
     : field_(field), spec_(SpecOf(field)), seal_rows_(SealRows(field, seal_rows)) {}
@@ -60,12 +79,23 @@ VectorView VectorSet::View() const {
   return view;
 }
 
-std::vector<std::shared_ptr<VectorPart>> VectorSet::ChooseParts() const {
+SealTerms VectorSet::Terms(uint64_t memory_bytes) const {
+  SealTerms terms;
+  terms.memory_bytes = memory_bytes;
+  for (const std::shared_ptr<VectorPart>& part : parts_) {
+    terms.set_rows += part->rows() - std::min(part->rows(), part->gone());
+    terms.compact = terms.compact || part->compact() != nullptr;
+  }
+  return terms;
+}
+
+std::vector<std::shared_ptr<VectorPart>> VectorSet::ChooseParts(const SealTerms& terms) const {
   std::vector<std::shared_ptr<VectorPart>> chosen;
   std::vector<std::shared_ptr<VectorPart>> sealed;
   size_t rows = 0;
   for (const std::shared_ptr<VectorPart>& part : parts_) {
-    const bool due = part->growing() != nullptr ? part->full() : ManyGone(*part);
+    const bool due = part->growing() != nullptr ? part->full()
+                                                : ManyGone(*part) || TooLarge(field_, *part, terms);
     if (due) {
       chosen.push_back(part);
       rows += part->rows() - part->gone();

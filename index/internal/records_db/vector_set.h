@@ -9,9 +9,21 @@
 #include "base/call_context.h"
 #include "index/internal/fields/row_set.h"
 #include "index/internal/records_db/vector_part.h"
+#include "index/internal/vectors/method.h"
 #include "index/internal/vectors/segment.h"
 
 namespace ragstone::index::records {
+
+// How many rows a growing part of the vectors takes, if a collection asks for `seal_rows`.
+size_t SealRows(const VectorField& field, size_t seal_rows);
+
+// What sealed parts of one name have to keep to.
+struct SealTerms {
+  uint64_t memory_bytes = 0;  // that all of them may take together; 0: no limit
+  uint64_t set_rows = 0;      // how many rows all of them have; 0: no more than are sealed
+  bool compact = false;       // some of them are IVF-PQ already
+  const std::atomic<bool>* stop = nullptr;  // raised to give up; may be null
+};
 
 // The vectors of one name in memory: sealed parts, and growing ones of which the last takes new
 // rows. Changed under the collection's commit lock only.
@@ -34,8 +46,11 @@ class VectorSet {
   // Whether a part that does not grow has the row.
   bool HasSealed(RowId row) const;
 
-  // What is to become one sealed part; empty if nothing is.
-  std::vector<std::shared_ptr<VectorPart>> ChooseParts() const;
+  // For sealing any of it, if all of it may take so much memory.
+  SealTerms Terms(uint64_t memory_bytes) const;
+  // What is to become one sealed part; empty if nothing is. With terms, graphs that they do not
+  // allow are part of it.
+  std::vector<std::shared_ptr<VectorPart>> ChooseParts(const SealTerms& terms = {}) const;
   // Puts `made` in the place of those it was made of. Rows that went meanwhile are marked in it.
   void Replace(const std::vector<std::shared_ptr<VectorPart>>& parts,
                std::shared_ptr<VectorPart> made);
@@ -47,12 +62,15 @@ class VectorSet {
   std::vector<std::shared_ptr<VectorPart>> parts_;  // sealed ones first
 };
 
-// Builds one sealed part from the live rows of several, with a graph where the method asks for one,
-// and calibrates it. `reader` gives vectors that the parts do not hold exactly.
+// What is to be asked of the method for so many rows of a set.
+vectors::MethodQuestion QuestionOf(const VectorField& field, uint64_t rows, const SealTerms& terms);
+
+// Builds one sealed part from the live rows of several, by the method that the terms allow, and
+// calibrates it. `reader` gives vectors that the parts do not hold exactly.
 Result<std::shared_ptr<VectorPart>> SealParts(const VectorField& field,
                                               const std::vector<std::shared_ptr<VectorPart>>& parts,
                                               const vectors::ExactReader& reader,
-                                              const std::atomic<bool>* stop);
+                                              const SealTerms& terms);
 
 // How the vectors are searched, for people.
 std::string DescribeVectors(const VectorField& field, const VectorView& view);

@@ -6,6 +6,7 @@
 
 #include "index/internal/vectors/method.h"
 #include "index/internal/vectors/segment.h"
+#include "index/internal/vectors/segment_io.h"
 
 namespace ragstone::index::vectors {
 
@@ -26,16 +27,24 @@ class CompactIndex {
   static constexpr size_t kEfMin = 100;
   static constexpr size_t kEfMax = 32'768;
 
-  // INVALID_ARGUMENT for bit vectors, FAILED_PRECONDITION with too few rows to learn from (39 for
-  // each of 256 codes), INTERNAL if FAISS fails.
+  // INVALID_ARGUMENT for bit vectors, FAILED_PRECONDITION with too few rows to
+  // learn from (39 for each of 256 codes), INTERNAL if FAISS fails.
   static Result<std::unique_ptr<CompactIndex>> Build(const VectorSpec& spec,
                                                      const RowSource& source,
                                                      const CompactOptions& options);
+  // Reads what Write wrote. DATA_LOSS (DATA_CORRUPT) if a chunk is missing, damaged, of another
+  // index or of an unknown version: the caller builds the index again.
+  static Result<LoadedIndex<CompactIndex>> Read(const ChunkSource& source);
   virtual ~CompactIndex() = default;
+
+  // Stores it as segments are; with_exact means nothing, there are only codes. Errors are the
+  // sink's.
+  virtual Status Write(const SegmentWriteOptions& options, ChunkSink* sink) const = 0;
 
   virtual const VectorSpec& spec() const = 0;
   virtual size_t rows() const = 0;
   virtual RowId row_id(Slot slot) const = 0;
+  virtual Slot Find(RowId row) const = 0;  // kNoSlot if it is not here
   virtual uint64_t bytes() const = 0;
   // As Segment::Search: min(k, matches) rows. `ef` is the number of candidates (0: what calibration
   // found; kEfMax at most, or ten times k, but all rows are exact search); the lists that are

@@ -112,13 +112,18 @@ Result<MethodChoice> ChooseMethod(const MethodQuestion& question) {
                                    std::to_string(question.scan_rows_max) +
                                    " are scanned in about a millisecond");
   }
-  const uint64_t graph = ForecastBytes(question, Method::kGraph);
-  if (question.memory_bytes == 0 || graph <= question.memory_bytes) {
-    return with(Method::kGraph, std::to_string(question.rows) + " vectors take about " +
+  MethodQuestion set = question;
+  set.rows = std::max(question.rows, question.set_rows);
+  const uint64_t graph = ForecastBytes(set, Method::kGraph);
+  const uint64_t room =
+      question.compact ? question.memory_bytes - question.memory_bytes / 4 : question.memory_bytes;
+  if (question.memory_bytes == 0 || graph <= room) {
+    return with(Method::kGraph, std::to_string(set.rows) + " vectors take about " +
                                     InMegabytes(graph) + " with their graph, which fits memory");
   }
-  const std::string over = "a graph over " + std::to_string(question.rows) + " vectors needs " +
-                           InMegabytes(graph) + ", more than the " +
+  const std::string over = "a graph over " + std::to_string(set.rows) + " vectors needs " +
+                           InMegabytes(graph) + ", more than " +
+                           (graph <= question.memory_bytes ? "three quarters of " : "") + "the " +
                            InMegabytes(question.memory_bytes) + " for vectors";
   if (bits) return with(Method::kGraph, over + "; bit vectors have nothing smaller");
   return with(Method::kIvfPq, over);

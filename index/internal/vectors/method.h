@@ -18,7 +18,11 @@ enum class Method : uint8_t {
 struct MethodQuestion {
   VectorSpec spec;
   uint64_t rows = 0;
+  uint64_t set_rows = 0;      // of all segments that share the memory; 0: there is no other
   uint64_t memory_bytes = 0;  // that vectors and what finds them may take; 0: no limit
+  // IVF-PQ was chosen for the set before: a graph takes its place only with a quarter to spare, so
+  // that a set whose need lies at the limit does not change with every segment.
+  bool compact = false;
   uint32_t links = 16;
   uint64_t scan_rows_max = 10'000;  // up to so many are scanned
   Method wanted = Method::kAutomatic;

@@ -1,126 +1,16 @@
 #include "index/internal/vectors/segment_io.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
-#include <cstring>
 
-#include "base/hash.h"
 #include "index/internal/coding.h"
+#include "index/internal/vectors/chunk_parts.h"
 
 namespace ragstone::index::vectors {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "parts are stored as they are in memory");
-
-constexpr uint32_t kMagic = 0x52535647;  // "RSVG"
-constexpr uint8_t kVersion = 2;          // 1: ef for one number of hits only
-constexpr size_t kPayloadMax = size_t{1} << 20;
-constexpr size_t kFrameBytes = 4 + 1 + 8 + 4 + 8;  // magic, version, stamp, number, checksum
+constexpr ChunkFormat kFormat{0x52535647, 2};  // "RSVG"; version 1: ef for one number of hits only
 constexpr size_t kReadRows = 4096;
-
-Status Damaged(const std::string& what) {
-  return Status(StatusCode::kDataLoss, Reason::kDataCorrupt,
-                "the stored vector index is damaged (" + what + "); it is built again");
-}
-
-std::string Framed(uint64_t stamp, uint32_t number, std::string_view payload) {
-  std::string chunk;
-  chunk.reserve(payload.size() + kFrameBytes);
-  Encoder encoder(&chunk);
-  encoder.U32(kMagic);
-  encoder.U8(kVersion);
-  encoder.U64(stamp);
-  encoder.U32(number);
-  encoder.Bytes(payload);
-  encoder.U64(FastHash(chunk));
-  return chunk;
-}
-
-// Cuts bytes into chunks.
-class PartWriter {
- public:
-  PartWriter(uint64_t stamp, ChunkSink* sink) : stamp_(stamp), sink_(sink) {}
-
-  template <typename T>
-  Status Write(std::span<const T> values) {
-    std::string_view bytes(reinterpret_cast<const char*>(values.data()), values.size_bytes());
-    while (!bytes.empty()) {
-      const size_t taken = std::min(bytes.size(), kPayloadMax - payload_.size());
-      payload_.append(bytes.substr(0, taken));
-      bytes.remove_prefix(taken);
-      if (payload_.size() == kPayloadMax) RETURN_IF_ERROR(Flush());
-    }
-    return OkStatus();
-  }
-  Status Flush() {
-    if (payload_.empty()) return OkStatus();
-    RETURN_IF_ERROR(sink_->Put(number_, Framed(stamp_, number_, payload_)));
-    ++number_;
-    payload_.clear();
-    return OkStatus();
-  }
-
- private:
-  const uint64_t stamp_;
-  ChunkSink* const sink_;
-  uint32_t number_ = 1;
-  std::string payload_;
-};
-
-class PartReader {
- public:
-  PartReader(const ChunkSource& source, uint64_t stamp) : source_(source), stamp_(stamp) {}
-
-  // Chunk 0, which says the stamp.
-  static Result<std::string> Header(const ChunkSource& source, uint64_t* stamp) {
-    return Payload(source, 0, stamp);
-  }
-
-  template <typename T>
-  Status Read(std::span<T> values) {
-    auto* to = reinterpret_cast<char*>(values.data());
-    for (size_t left = values.size_bytes(); left > 0;) {
-      if (at_ == payload_.size()) {
-        uint64_t stamp = 0;
-        ASSIGN_OR_RETURN(payload_, Payload(source_, number_, &stamp));
-        if (stamp != stamp_) return Damaged("a chunk of another segment");
-        if (payload_.empty()) return Damaged("an empty chunk");
-        ++number_;
-        at_ = 0;
-      }
-      const size_t taken = std::min(left, payload_.size() - at_);
-      std::memcpy(to, payload_.data() + at_, taken);
-      at_ += taken;
-      to += taken;
-      left -= taken;
-    }
-    return OkStatus();
-  }
-
- private:
-  static Result<std::string> Payload(const ChunkSource& source, uint32_t number, uint64_t* stamp) {
-    ASSIGN_OR_RETURN(std::string chunk, source.Get(number));
-    if (chunk.size() < kFrameBytes || chunk.size() > kPayloadMax + kFrameBytes) {
-      return Damaged("the size of a chunk");
-    }
-    const std::string_view covered(chunk.data(), chunk.size() - 8);
-    if (Decoder(std::string_view(chunk).substr(covered.size())).U64() != FastHash(covered)) {
-      return Damaged("a checksum");
-    }
-    Decoder frame(covered);
-    if (frame.U32() != kMagic || frame.U8() != kVersion) return Damaged("an unknown version");
-    *stamp = frame.U64();
-    if (frame.U32() != number) return Damaged("the order of chunks");
-    return std::string(frame.Bytes(frame.remaining()));
-  }
-
-  const ChunkSource& source_;
-  const uint64_t stamp_;
-  uint32_t number_ = 1;
-  std::string payload_;
-  size_t at_ = 0;
-};
 
 // What chunk 0 says.
 struct Header {
@@ -200,7 +90,7 @@ Result<Header> DecodedHeader(std::string_view bytes) {
   header.upper_places = decoder.Varint();
   header.unreachable = decoder.Varint();
   header.twins = decoder.Varint();
-  if (!decoder.done() || !IsSound(header)) return Damaged("its header");
+  if (!decoder.done() || !IsSound(header)) return DamagedIndex("its header");
   return header;
 }
 
@@ -230,8 +120,8 @@ class SegmentWriter {
       if (segment.twins_.IsTwin(slot)) twins.push_back(slot);
     }
     header.twins = twins.size();
-    RETURN_IF_ERROR(sink->Put(0, Framed(options.stamp, 0, Encoded(header))));
-    PartWriter parts(options.stamp, sink);
+    PartWriter parts(kFormat, options.stamp, sink);
+    RETURN_IF_ERROR(parts.WriteHeader(Encoded(header)));
     RETURN_IF_ERROR(parts.Write(std::span<const RowId>(segment.row_ids_)));
     RETURN_IF_ERROR(parts.Write(segment.walk_.row_bytes()));
     RETURN_IF_ERROR(parts.Write(segment.walk_.factors()));
@@ -266,24 +156,18 @@ class SegmentReader {
 
  private:
   Status ReadRows() {
-    if (header_.walk.kind != WalkKind(header_.spec)) return Damaged("the kind of codes");
-    // Memory comes row by row first, so that a wrong count ends at the missing chunk.
-    for (uint64_t rows = 0; rows < header_.rows;) {
-      const uint64_t more = std::min<uint64_t>(header_.rows - rows, kPayloadMax / sizeof(RowId));
-      segment_->row_ids_.resize(rows + more);
-      RETURN_IF_ERROR(parts_->Read(std::span<RowId>(segment_->row_ids_).subspan(rows)));
-      rows += more;
-    }
+    if (header_.walk.kind != WalkKind(header_.spec)) return DamagedIndex("the kind of codes");
+    ASSIGN_OR_RETURN(segment_->row_ids_, parts_->ReadRowIds(header_.rows));
     segment_->IndexRows();
     const std::vector<RowId>& sorted = segment_->sorted_ids_;
     if (std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end()) {
-      return Damaged("a row that is there twice");
+      return DamagedIndex("a row that is there twice");
     }
     ASSIGN_OR_RETURN(segment_->walk_, Codes::Make(header_.walk, header_.rows));
     RETURN_IF_ERROR(parts_->Read(segment_->walk_.row_bytes()));
     RETURN_IF_ERROR(parts_->Read(segment_->walk_.factors()));
     RETURN_IF_ERROR(parts_->Read(segment_->walk_.norms()));
-    return segment_->walk_.AllFinite() ? OkStatus() : Damaged("a value that is not finite");
+    return segment_->walk_.AllFinite() ? OkStatus() : DamagedIndex("a value that is not finite");
   }
 
   Status ReadGraph() {
@@ -291,12 +175,13 @@ class SegmentReader {
     RETURN_IF_ERROR(parts_->Read(std::span<uint8_t>(levels)));
     uint64_t lists = 0;
     for (const uint8_t level : levels) lists += level;
-    if (lists * header_.links != header_.upper_places) return Damaged("the levels of its graph");
+    if (lists * header_.links != header_.upper_places)
+      return DamagedIndex("the levels of its graph");
     ASSIGN_OR_RETURN(Graph graph, Graph::Make(header_.links, std::move(levels)));
     RETURN_IF_ERROR(parts_->Read(graph.base_places()));
     RETURN_IF_ERROR(parts_->Read(graph.upper_places()));
     graph.set_entry(header_.entry);
-    if (!graph.Check().ok()) return Damaged("its graph");
+    if (!graph.Check().ok()) return DamagedIndex("its graph");
     segment_->graph_ = std::move(graph);
     return OkStatus();
   }
@@ -308,13 +193,14 @@ class SegmentReader {
     RETURN_IF_ERROR(parts_->Read(std::span<Slot>(twins)));
     segment_->twins_.Resize(header_.rows);
     for (const Slot slot : segment_->unreachable_) {
-      if (slot >= header_.rows) return Damaged("a slot");
+      if (slot >= header_.rows) return DamagedIndex("a slot");
     }
     for (const Slot slot : twins) {
       if (slot >= header_.rows || slot == 0 || segment_->twins_.IsTwin(slot)) {
-        return Damaged("a slot");
+        return DamagedIndex("a slot");
       }
-      if (!segment_->walk_.EqualRows(slot, slot - 1)) return Damaged("rows that are not equal");
+      if (!segment_->walk_.EqualRows(slot, slot - 1))
+        return DamagedIndex("rows that are not equal");
       segment_->twins_.Mark(slot);
     }
     segment_->CountLinks();
@@ -330,7 +216,7 @@ class SegmentReader {
     ASSIGN_OR_RETURN(segment_->exact_, Codes::Make(plan, header_.rows));
     if (header_.with_exact) {
       RETURN_IF_ERROR(parts_->Read(segment_->exact_.row_bytes()));
-      return segment_->exact_.AllFinite() ? OkStatus() : Damaged("a value that is not finite");
+      return segment_->exact_.AllFinite() ? OkStatus() : DamagedIndex("a value that is not finite");
     }
     std::vector<float> values;
     for (size_t begin = 0; begin < header_.rows; begin += kReadRows) {
@@ -356,11 +242,12 @@ Status WriteSegment(const Segment& segment, const SegmentWriteOptions& options, 
 
 Result<LoadedSegment> ReadSegment(const ChunkSource& source, const ExactReader* vectors) {
   LoadedSegment loaded;
-  ASSIGN_OR_RETURN(const std::string bytes, PartReader::Header(source, &loaded.stamp));
+  PartReader parts(kFormat, source);
+  ASSIGN_OR_RETURN(const std::string bytes, parts.ReadHeader());
   ASSIGN_OR_RETURN(const Header header, DecodedHeader(bytes));
+  loaded.stamp = parts.stamp();
   loaded.covers_seq = header.covers_seq;
-  PartReader parts(source, loaded.stamp);
-  ASSIGN_OR_RETURN(loaded.segment, SegmentReader(header, &parts).Read(vectors));
+  ASSIGN_OR_RETURN(loaded.index, SegmentReader(header, &parts).Read(vectors));
   return loaded;
 }
 

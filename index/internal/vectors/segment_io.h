@@ -32,16 +32,18 @@ struct SegmentWriteOptions {
   uint64_t stamp = 0;
 };
 
-// A chunk is: magic, version, stamp, number, payload, XXH3 of all that. Chunk 0 says what the
-// segment is and how long its parts are; the others hold the parts one after the other.
-// docs/FORMAT.md has the bytes.
+// Chunk 0 says what the segment is and how long its parts are; the others hold the parts one after
+// the other. docs/FORMAT.md has the bytes.
 Status WriteSegment(const Segment& segment, const SegmentWriteOptions& options, ChunkSink* sink);
 
-struct LoadedSegment {
-  std::unique_ptr<Segment> segment;
+// What was read, and what was said when it was written.
+template <typename Index>
+struct LoadedIndex {
+  std::unique_ptr<Index> index;
   uint64_t covers_seq = 0;
   uint64_t stamp = 0;
 };
+using LoadedSegment = LoadedIndex<Segment>;
 
 // Reads what WriteSegment wrote. DATA_LOSS (DATA_CORRUPT) if a chunk is missing, damaged, of
 // another segment or of an unknown version: the caller builds the segment again. Vectors that were

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "base/file.h"
 
 namespace ragstone {
@@ -34,6 +36,17 @@ TEST(Sha256, HexIsReadBackAndBadHexRefused) {
   std::string bad(kAbc);
   bad[3] = 'g';
   EXPECT_FALSE(Sha256Digest::FromHex(bad).ok());
+}
+
+TEST(FastHash, PiecesGiveTheSameAsTheWhole) {
+  const std::string bytes(100'000, 'x');
+  FastHasher hasher;
+  EXPECT_EQ(hasher.Hash(), FastHash(""));
+  for (size_t begin = 0; begin < bytes.size(); begin += 777) {
+    hasher.Update(std::string_view(bytes).substr(begin, 777));
+    const size_t end = std::min(begin + 777, bytes.size());
+    ASSERT_EQ(hasher.Hash(), FastHash(std::string_view(bytes).substr(0, end)));
+  }
 }
 
 TEST(FastHash, DependsOnBytesAndSeed) {

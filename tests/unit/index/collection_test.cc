@@ -53,13 +53,16 @@ TEST_F(CollectionTest, PinnedReaderKeepsTheVersionItSaw) {
 TEST_F(CollectionTest, VectorsAreLoadedOnceAndThenKeptUpToDate) {
   Put("one");
   EXPECT_EQ(collection_->vectors(), nullptr);
-  ASSERT_TRUE(collection_->EnsureVectors(core().store(), 20'000).ok());
-  const std::shared_ptr<VectorIndex> vectors = collection_->vectors();
-  EXPECT_EQ(vectors->rows(), 1u);
-  ASSERT_TRUE(collection_->EnsureVectors(core().store(), 20'000).ok());
+  EXPECT_EQ(collection_->PinNow().vectors(), nullptr);
+  ASSERT_TRUE(collection_->EnsureVectors(core()).ok());
+  const std::shared_ptr<DocumentVectors> vectors = collection_->vectors();
+  const Collection::Pin before = collection_->PinNow();
+  EXPECT_EQ(before.vectors()->at(0).rows, 1u);
+  ASSERT_TRUE(collection_->EnsureVectors(core()).ok());
   EXPECT_EQ(collection_->vectors(), vectors);
   ASSERT_TRUE(PutDocument(database_.get(), id_, {"y", {"a", "b"}, 5}).ok());
-  EXPECT_EQ(vectors->rows(), 3u);
+  EXPECT_EQ(collection_->PinNow().vectors()->at(0).rows, 3u);
+  EXPECT_EQ(before.vectors()->at(0).rows, 1u);
 }
 
 TEST_F(CollectionTest, StatsCountPublishedDocumentsOnly) {

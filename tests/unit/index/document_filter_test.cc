@@ -7,6 +7,7 @@
 #include <set>
 
 #include "index/filter/filter_parser.h"
+#include "index/internal/database_impl.h"
 #include "tests/unit/index/test_database.h"
 
 namespace ragstone::index {
@@ -239,6 +240,28 @@ TEST_F(DocumentFilterTest, ListsGoOnBehindADocument) {
   ASSERT_TRUE(rest.ok());
   ASSERT_EQ(rest->size(), 3u);
   EXPECT_EQ((*rest)[0].id, ids[5]);
+}
+
+// Without conditions on pages too, which read nothing.
+TEST_F(DocumentFilterTest, ADeadlineEndsTheEvaluation) {
+  Put("a", {{"n", int64_t{1}}});
+  ASSERT_EQ(List("n = 1"), Sources{"a"});
+  Core& core = static_cast<DatabaseImpl*>(database_.get())->core();
+  const auto collection = core.Find(collection_);
+  ASSERT_TRUE(collection.ok());
+  const CallContext late(std::chrono::steady_clock::now() - std::chrono::seconds(1),
+                         std::make_shared<CancelFlag>());
+  for (const char* text : {"n = 1", "n = 1 or n = 2", "not n = 2", "page = 1"}) {
+    const Filter filter = *ParseFilter(text);
+    const FilterRequest request{&filter, UINT64_MAX - 1};
+    EXPECT_EQ(SelectDocuments(core.store(), **collection, request, CallContext())->size(), 1u);
+    EXPECT_EQ(SelectDocuments(core.store(), **collection, request, late).status().code(),
+              StatusCode::kDeadlineExceeded)
+        << text;
+    EXPECT_EQ(SelectChunks(core.store(), **collection, request, late).status().code(),
+              StatusCode::kDeadlineExceeded)
+        << text;
+  }
 }
 
 // Compares with what each document says of itself, over random trees.

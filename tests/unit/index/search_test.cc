@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <set>
-#include <thread>
 
 #include "index/internal/searcher.h"
 #include "tests/unit/index/test_database.h"
@@ -144,26 +143,6 @@ TEST_F(SearchTest, EmptyCollectionHasNoHits) {
   ASSERT_TRUE(hits.ok());
   EXPECT_TRUE(hits->empty());
   EXPECT_EQ((*database_->TermWeights(empty, "word"))[0].first, "word");
-}
-
-TEST_F(SearchTest, GraphIsUsedOnceBuiltAndFindsTheSame) {
-  const TemporaryFolder folder;
-  const std::unique_ptr<Database> database = OpenDatabase(folder.path(), 200);
-  const CollectionId collection = database->CreateCollection(TestSpec("g"), Batch())->id;
-  std::vector<std::string> texts(500, "text");
-  ASSERT_TRUE(PutDocument(database.get(), collection, {"x", texts, 0}).ok());
-  SearchRequest request = Request(SearchMode::kVector, "", 321);
-  ASSERT_TRUE(database->Search(collection, request, CallContext()).ok());
-  // The build runs in the background; wait for its word, at most a minute.
-  std::string state;
-  for (int i = 0; i < 6000 && state.find("HNSW graphs") == std::string::npos; ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    state = database->GetCollection("g")->index;
-  }
-  EXPECT_NE(state.find("HNSW graphs"), std::string::npos) << state;
-  const auto hits = database->Search(collection, request, CallContext());
-  ASSERT_TRUE(hits.ok());
-  EXPECT_NEAR((*hits)[0].score, 1.0, 1e-5);
 }
 
 }  // namespace

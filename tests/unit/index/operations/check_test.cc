@@ -242,6 +242,20 @@ TEST_F(CheckTest, RequestsAreMatched) {
   });
 }
 
+TEST_F(CheckTest, RequestsOfServicesBelongToNoCollection) {
+  const std::string key = records::RequestKey(records::kServiceRequests, "Method");
+  const std::string time = records::RequestTimeKey(records::kServiceRequests, 7, "Method");
+  Apply([&](StoreBatch* batch) {
+    batch->Put(Family::kRecordRequest, key, records::EncodeRequest({1, 7, "outcome"}));
+    batch->Put(Family::kRecordRequest, time, "\1");
+  });
+  const CheckReport report = Check();
+  EXPECT_EQ(report.count, 0u) << Describe(report);
+  Open(dir_);
+  ExpectRepaired("requests",
+                 [&](StoreBatch* batch) { batch->Delete(Family::kRecordRequest, key); });
+}
+
 TEST_F(CheckTest, OriginalsAreCompared) {
   const fs::path path = *blobs_->Find(blob_);
   WriteAll(path, "wrong");

@@ -163,8 +163,8 @@ TEST(IndexManifestTest, ComesBackAsItWasWritten) {
   manifest.fingerprint = 5;
   manifest.version = 12;
   manifest.next_row = 44;
-  manifest.parts.push_back({"a", 1, {8, 5, 6}, 3, 1, "graph of 3"});
-  manifest.parts.push_back({"", 2, {9, 6, 7}, 4, 0, ""});
+  manifest.parts.push_back({"a", 1, {8, 5, 6}, false, 3, 1, "graph of 3"});
+  manifest.parts.push_back({"", 2, {9, 6, 7}, true, 4, 0, ""});
   const auto decoded = records::DecodeManifest(records::EncodeManifest(manifest));
   ASSERT_TRUE(decoded.ok());
   EXPECT_EQ(*decoded, manifest);

@@ -189,6 +189,53 @@ TEST_F(MemoryBudgetTest, SearchesAndWritesGoOnWhileCollectionsComeAndGo) {
   EXPECT_LE(impl().budget().used(), record_memory_);
 }
 
+// What is counted while indexes are read, at the limit and by several threads, exceeds it by no
+// more than the last pieces of what grows, which are made whole; and that only until others are
+// unloaded.
+TEST_F(MemoryBudgetTest, LoadingAtTheLimitCountsHardlyMoreThanThereIs) {
+  constexpr int kCollections = 5;
+  for (int i = 0; i < kCollections; ++i) {
+    const std::string name = "c" + std::to_string(i);
+    RecordCollectionSpec spec = SpecOf(name);
+    // Of different kinds and sizes.
+    if (i % 2 == 1) spec.vectors[0].storage = VectorStorage::kFloat16;
+    ASSERT_TRUE(records_->CreateCollection(spec).ok());
+    std::vector<Record> records = Made(0, 400 + 150 * i);
+    ASSERT_TRUE(records_->Upsert(name, std::move(records), {}, {}).ok());
+  }
+  Limit(1700 << 10);  // about two of them
+  std::atomic<bool> done{false};
+  std::atomic<uint64_t> most{0};
+  std::atomic<uint64_t> looks{0};
+  std::thread watcher([&] {
+    while (!done) {
+      const uint64_t used = impl().budget().used();
+      most = std::max(most.load(), used);
+      ++looks;
+    }
+  });
+  std::atomic<int> found{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 3; ++i) {
+    threads.emplace_back([&, i] {
+      std::mt19937_64 random(static_cast<uint64_t>(i));
+      for (int step = 0; step < 60; ++step) {
+        found += SearchFor("c" + std::to_string(random() % kCollections), step).ok() ? 1 : 0;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  done = true;
+  watcher.join();
+  EXPECT_GT(found, 60);
+  EXPECT_GT(looks, 100u);
+  EXPECT_GT(impl().loads().from_rows, 2u * kCollections) << "they had to share";
+  constexpr uint64_t kLastPiece = 512 * kDims * sizeof(float);  // of 400 to 1000 vectors
+  EXPECT_LE(most, record_memory_ + threads.size() * kLastPiece);
+  EXPECT_TRUE(SearchFor("c0", 1).ok() && SearchFor("c1", 1).ok());
+  EXPECT_LE(impl().budget().used(), record_memory_);
+}
+
 TEST_F(MemoryBudgetTest, ManySmallCollectionsCostLittleEach) {
   constexpr int kCollections = 200;
   for (int i = 0; i < kCollections; ++i) CreateFilled("c" + std::to_string(i), 5);

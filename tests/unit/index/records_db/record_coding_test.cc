@@ -105,7 +105,11 @@ TEST(RecordCodingTest, CutValuesAreRefused) {
   cut(EncodeIdRow(5), [](const std::string& b) { return DecodeIdRow(b); });
   cut(EncodeGoneRow({"a", 1, 2, true}), [](const std::string& b) { return DecodeGoneRow(b); });
   cut(EncodeRecordState({1, 2, 3, 4}), [](const std::string& b) { return DecodeRecordState(b); });
-  cut(EncodeRequest({1, 2, {3, 4}}), [](const std::string& b) { return DecodeRequest(b); });
+  cut(EncodeRequest({1, 2, EncodeWriteResult({3, 4})}),
+      [](const std::string& b) -> Result<WriteResult> {
+        ASSIGN_OR_RETURN(const RequestOutcome request, DecodeRequest(b));
+        return DecodeWriteResult(request.outcome);
+      });
   cut(EncodeStoredSpec(stored), [](const std::string& b) { return DecodeStoredSpec(b); });
 }
 

@@ -1,4 +1,5 @@
-// Bad input: the code, the reason and what the message must name. Covers record_checks.cc.
+// Bad input: the code, the reason and what the message must name. Covers record_checks.cc and
+// collection_name.cc.
 #include <limits>
 
 #include "tests/unit/index/records_db/records_fixture.h"
@@ -212,6 +213,11 @@ TEST_F(RecordInputsTest, Recommendations) {
   search.search.vector_name = "";
   search.negative = {"a"};
   EXPECT_TRUE(records_->Recommend("c", search, {}).ok());
+  search.negative.assign(RecordDatabase::kExamplesMax, "a");
+  ExpectBad(records_->Recommend("c", search, {}).status(), Reason::kLimitExceeded, "1001");
+  search.negative.clear();
+  search.search.group_size = 101;  // also without groups
+  ExpectBad(records_->Recommend("c", search, {}).status(), Reason::kLimitExceeded, "100");
 }
 
 TEST_F(RecordInputsTest, DamagedRowsAreNamedAndNeverReturned) {

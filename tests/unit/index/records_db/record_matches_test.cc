@@ -89,6 +89,56 @@ TEST_F(RecordMatchesTest, AFilterThatMatchesNothingChangesNothing) {
   EXPECT_EQ(Count(), static_cast<uint64_t>(kRecords));
 }
 
+// Words of a `match` filter have the stems of the collection's language, by the keyword index and,
+// where that does not decide, by the text itself.
+TEST_F(RecordMatchesTest, WordsMatchByTheStemsOfTheLanguage) {
+  RecordCollectionSpec spec = Spec();
+  spec.language = "de";
+  spec.schema = *Schema::Create({{"body", FieldType::kText},
+                                 {"parts", FieldType::kText, true},
+                                 {"year", FieldType::kInteger}});
+  Create(spec);
+  const DenseVector vector(kDimensions, 1.0f);
+  Put({MakeRecord("pumps", vector,
+                  {{"body", std::string("Die Pumpen wurden entlüftet.")},
+                   {"parts", ScalarList{std::string("alte Ventile"), std::string("Dichtungen")}}}),
+       MakeRecord("pump", vector, {{"body", std::string("Eine Pumpe, zwei Häuser")}}),
+       MakeRecord(
+           "valve", vector,
+           {{"body", std::string("Das Ventil der Anlage")},
+            {"parts", ScalarList{std::string("eine Dichtung"), std::string("alte Rohre")}}})});
+  const auto matching = [&](std::string_view filter) {
+    std::vector<std::string> ids = IdsOf(Scroll(filter));
+    std::sort(ids.begin(), ids.end());
+    EXPECT_EQ(Count(filter), ids.size()) << filter;
+    RecordSearch search = Nearest(vector, 10, filter);
+    std::vector<std::string> found = IdsOf(Search(search));
+    std::sort(found.begin(), found.end());
+    EXPECT_EQ(found, ids) << filter;
+    return ids;
+  };
+  using Ids = std::vector<std::string>;
+  const auto check = [&] {
+    EXPECT_EQ(matching("body match \"Pumpe\""), (Ids{"pump", "pumps"}));
+    EXPECT_EQ(matching("body match \"pumpen\" and not body match \"Haus\""), Ids{"pumps"});
+    EXPECT_EQ(matching("body match \"Pumpe Häusern\""), Ids{"pump"});
+    EXPECT_EQ(matching("body match \"pumping\""), Ids{}) << "that would be English";
+    // All words in one element of a list.
+    EXPECT_EQ(matching("parts match \"altes Ventil\""), Ids{"pumps"});
+    EXPECT_EQ(matching("parts match \"alte Dichtung\""), Ids{});
+    EXPECT_EQ(matching("parts match \"Dichtungen\""), (Ids{"pumps", "valve"}));
+  };
+  check();
+  Maintain();
+  Reopen();
+  check();
+  // In English, with other stems.
+  spec.language = "en";
+  ASSERT_TRUE(records_->AlterCollection(spec).ok());
+  EXPECT_EQ(matching("body match \"Pumpe\""), Ids{"pump"});
+  EXPECT_EQ(matching("body match \"Pumpen\""), Ids{"pumps"});
+}
+
 TEST_F(RecordMatchesTest, SearchesAsOfAVersionAreRefusedClearly) {
   RecordCollectionSpec spec = Spec();
   Create(spec);

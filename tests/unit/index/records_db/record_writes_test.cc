@@ -99,9 +99,11 @@ TEST_F(RecordWritesTest, OutcomesAreBounded) {
   const uint64_t wanted = records::RequestBook::kRequestsMax + 500;
   for (uint64_t i = 0; i < wanted;) {
     records::RequestBook book(*store, 1, clock_.NowNs());
-    for (size_t j = 0; j < 5000 && i < wanted; ++j, ++i) book.Add(std::to_string(i), 1, {});
+    for (size_t j = 0; j < 5000 && i < wanted; ++j, ++i) book.Add(std::to_string(i), 1, "");
+    std::vector<records::RequestRow> rows;
+    ASSERT_TRUE(book.Write(&rows, &count).ok());
     StoreBatch batch(store.get());
-    ASSERT_TRUE(book.Write(&batch, &count).ok());
+    AddRows(rows, &batch);
     ASSERT_TRUE(store->Write(&batch, false).ok());
     clock_.AdvanceNs(1);
   }

@@ -116,21 +116,21 @@ TEST(CalibrationTest, RowsAskForAsManyHitsAsQueries) {
 }
 
 TEST(CalibrationTest, ACompactIndexIsMeasuredToo) {
-  RandomRows rows({48, Metric::kCosine, Storage::kFloat32}, 20'000, 31);
+  RandomRows rows({64, Metric::kCosine, Storage::kFloat32}, 20'000, 31);
   const Result<std::unique_ptr<CompactIndex>> index = CompactIndex::Build(rows.spec(), rows, {});
   ASSERT_TRUE(index.ok()) << index.status().ToString();
   EXPECT_EQ(Calibrate(**index, {}).status().code(), StatusCode::kFailedPrecondition);
   const MapReader reader(rows);
   CalibrateOptions options;
   options.reader = &reader;
-  options.queries_max = 60;
+  options.queries_max = 200;
   size_t before = 0;
   for (const float target : {0.9f, 0.99f, 1.0f}) {
     options.target_recall = target;
     const Result<Calibration> found = Calibrate(**index, options);
     ASSERT_TRUE(found.ok()) << found.status().ToString();
     EXPECT_GE(found->recall, target);
-    EXPECT_EQ(found->queries, 60u);
+    EXPECT_EQ(found->queries, 200u);
     EXPECT_GE(found->ef, before);
     before = found->ef;
     (*index)->set_ef(found->ef);

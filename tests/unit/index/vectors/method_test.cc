@@ -40,6 +40,32 @@ TEST(MethodTest, TheChoiceFollowsFromRowsAndMemory) {
   EXPECT_EQ(chosen(bound), Method::kGraph);
 }
 
+TEST(MethodTest, AllSegmentsOfASetHaveToFitTogether) {
+  MethodQuestion question = Question(100'000);
+  question.memory_bytes = uint64_t{1} << 30;
+  EXPECT_EQ(ChooseMethod(question)->method, Method::kGraph);
+  question.set_rows = 1'000'000;
+  EXPECT_EQ(ChooseMethod(question)->method, Method::kIvfPq);
+  EXPECT_NE(ChooseMethod(question)->reason.find("1000000"), std::string::npos);
+  EXPECT_EQ(ChooseMethod(question)->bytes, ForecastBytes(question, Method::kIvfPq));
+}
+
+TEST(MethodTest, ASetAtTheLimitKeepsItsMethod) {
+  MethodQuestion question = Question(1'000'000);
+  const uint64_t graph = ForecastBytes(question, Method::kGraph);
+  const auto chosen = [&](uint64_t memory, bool compact) {
+    question.memory_bytes = memory;
+    question.compact = compact;
+    return ChooseMethod(question)->method;
+  };
+  EXPECT_EQ(chosen(graph - 1, false), Method::kIvfPq);
+  for (const uint64_t memory : {graph, graph + graph / 4}) {
+    EXPECT_EQ(chosen(memory, false), Method::kGraph);
+    EXPECT_EQ(chosen(memory, true), Method::kIvfPq);
+  }
+  EXPECT_EQ(chosen(graph + graph / 2, true), Method::kGraph);
+}
+
 TEST(MethodTest, WhatIsWantedIsTakenAndItsPriceSaid) {
   MethodQuestion question = Question(1'000'000);
   for (const Method method : {Method::kScan, Method::kGraph, Method::kIvfPq, Method::kLsh}) {
