@@ -1,5 +1,6 @@
 #include "index/internal/vectors/compact_index.h"
 
+#include <dlfcn.h>
 #include <faiss/IndexFlat.h>
 #include <faiss/IndexIVFPQ.h>
 #include <faiss/IndexLSH.h>
@@ -50,6 +51,17 @@ std::vector<float> ShapedRows(const VectorSpec& spec, const RowSource& source, s
     Shape(spec, source.vector(begin + i * step), size, rows.data() + i * size);
   }
   return rows;
+}
+
+// Builds run beside searches: no other threads in this thread's OpenMP regions, nor in OpenBLAS, if
+// that is the BLAS that FAISS was given: its threads spin while they wait for each other.
+void UseOneThread() {
+  omp_set_num_threads(1);
+  [[maybe_unused]] static const bool once = [] {
+    void* const found = dlsym(RTLD_DEFAULT, "openblas_set_num_threads");
+    if (found != nullptr) reinterpret_cast<void (*)(int)>(found)(1);
+    return true;
+  }();
 }
 
 bool AllFinite(const float* values, size_t count) {
@@ -167,7 +179,7 @@ class IvfPq : public Base {
 
   IvfPq(const VectorSpec& spec, const RowSource& source, const CompactOptions& options)
       : Base(spec, IdsOf(source), SizeOf(spec)), metric_(MetricOf(spec)) {
-    omp_set_num_threads(1);  // of this thread's regions: builds run beside searches
+    UseOneThread();
     auto quantizer = std::make_unique<faiss::IndexFlat>(static_cast<Id>(size_), metric_);
     index_ =
         std::make_unique<faiss::IndexIVFPQ>(quantizer.get(), size_, ListsOf(source.rows(), options),
