@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/caught.h"
 #include "index/internal/records_db/part_files.h"
 
 namespace ragstone::index {
@@ -82,8 +83,8 @@ Result<bool> Maintainer::MaintainVectors(Collection* collection) {
   MutexLock one(&maintain_mutex_);
   // Its files are not removed meanwhile if it is dropped.
   collection->AddWriter(1);
-  const Result<bool> sealed = SealVectors(collection);
-  const Status stored = StoreVectors(collection);
+  const Result<bool> sealed = Caught("sealing vectors", [&] { return SealVectors(collection); });
+  const Status stored = Caught("storing indexes", [&] { return StoreVectors(collection); });
   collection->AddWriter(-1);
   RETURN_IF_ERROR(stored);
   return sealed;
