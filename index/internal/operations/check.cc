@@ -2,6 +2,8 @@
 
 #include <rocksdb/db.h>
 
+#include <algorithm>
+
 #include "index/internal/operations/checkpoint.h"
 #include "index/internal/operations/layout.h"
 #include "index/internal/records_db/request_book.h"
@@ -22,23 +24,16 @@ uint64_t TableBytes(const Store& store) {
   return bytes;
 }
 
-// Every block of every table against its checksum, table by table, so that each damaged one is
-// named.
-Status CheckTables(CheckEnv* env) {
-  env->report->bytes = TableBytes(*env->store);
-  RETURN_IF_ERROR(env->steps->Begin("checksums of tables", env->report->bytes));
+std::vector<rocksdb::LiveFileMetaData> LiveTables(const Store& store) {
   std::vector<rocksdb::LiveFileMetaData> tables;
-  env->store->rocks()->GetLiveFilesMetaData(&tables);
-  for (const rocksdb::LiveFileMetaData& table : tables) {
-    const Status status =
-        CheckTable(env->store->dir() / kRocksFolder / fs::path(table.name).relative_path());
-    RETURN_IF_ERROR(env->steps->Advance(table.size));
-    if (status.ok()) continue;
-    env->findings->Add(
-        {"tables", "", table.name, "family " + table.column_family_name + ": " + status.message(),
-         "what lies in the damaged part cannot be read; restore a backup", false, false});
-  }
-  return OkStatus();
+  store.rocks()->GetLiveFilesMetaData(&tables);
+  return tables;
+}
+
+bool IsLive(const Store& store, const std::string& name) {
+  const std::vector<rocksdb::LiveFileMetaData> tables = LiveTables(store);
+  return std::any_of(tables.begin(), tables.end(),
+                     [&](const rocksdb::LiveFileMetaData& table) { return table.name == name; });
 }
 
 // A collection's index files and, by `check`, what they were made from.
@@ -82,6 +77,23 @@ Status CheckAll(CheckEnv* env) {
 }
 
 }  // namespace
+
+Status CheckTables(CheckEnv* env) {
+  const Store& store = *env->store;
+  env->report->bytes = TableBytes(store);
+  const std::vector<rocksdb::LiveFileMetaData> tables = LiveTables(store);
+  RETURN_IF_ERROR(env->steps->Begin("checksums of tables", env->report->bytes));
+  for (const rocksdb::LiveFileMetaData& table : tables) {
+    const Status status =
+        CheckTable(store.dir() / kRocksFolder / fs::path(table.name).relative_path());
+    RETURN_IF_ERROR(env->steps->Advance(table.size));
+    if (status.ok() || !IsLive(store, table.name)) continue;
+    env->findings->Add(
+        {"tables", "", table.name, "family " + table.column_family_name + ": " + status.message(),
+         "what lies in the damaged part cannot be read; restore a backup", false, false});
+  }
+  return OkStatus();
+}
 
 void Findings::Keep(Finding finding) {
   ++report_->count;

@@ -75,6 +75,10 @@ struct CheckEnv {
 
 inline std::string CollectionText(CollectionId id) { return "#" + std::to_string(id); }
 
+// check.cc: every block of every table against its checksum, table by table, so that each damaged
+// one is named. One that a compaction replaced meanwhile, and perhaps removed, holds nothing.
+Status CheckTables(CheckEnv* env);
+
 // check_catalog.cc: collections, their names and states, dropped ones' leftovers.
 Result<Catalog> CheckCatalog(CheckEnv* env);
 Status CheckLeftovers(CheckEnv* env, const Catalog& catalog);

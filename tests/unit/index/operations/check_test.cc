@@ -3,6 +3,8 @@
 // and repaired where that is possible.
 #include "index/internal/operations/check.h"
 
+#include <rocksdb/db.h>
+
 #include "index/internal/core.h"
 #include "tests/unit/index/operations/operations_fixture.h"
 
@@ -289,6 +291,47 @@ TEST_F(CheckTest, DamagedTablesAreNamed) {
   EXPECT_TRUE(Has(report, "tables")) << Describe(report);
   EXPECT_NE(Describe(report).find(table.filename().string()), std::string::npos)
       << Describe(report);
+}
+
+TEST_F(CheckTest, TablesThatACompactionRemovesMeanwhileAreNotMissing) {
+  Store* const store = &core().store();
+  ASSERT_TRUE(store->Flush().ok());
+  const auto live_tables = [&] {
+    std::vector<std::string> tables;
+    std::vector<rocksdb::LiveFileMetaData> files;
+    store->rocks()->GetLiveFilesMetaData(&files);
+    for (const auto& file : files) tables.push_back(file.db_path + file.name);
+    return tables;
+  };
+  const std::vector<std::string> before = live_tables();
+  Operation operation;
+  operation.progress = [&](std::string_view, uint64_t, uint64_t) {
+    for (size_t i = 0; i < kFamilies; ++i) {
+      RETURN_IF_ERROR(store->Compact(static_cast<Family>(i)));
+    }
+    // Waits for the removal that a compaction leaves to a thread.
+    return FromRocks(store->rocks()->EnableFileDeletions(/*force=*/true), "remove old files");
+  };
+  const CheckOptions options;
+  CheckReport report;
+  operations::Findings findings(options, store, &report);
+  operations::Steps steps(&operation);
+  operations::CheckEnv env;
+  env.options = &options;
+  env.store = store;
+  env.findings = &findings;
+  env.steps = &steps;
+  env.report = &report;
+  ASSERT_TRUE(operations::CheckTables(&env).ok());
+  EXPECT_EQ(report.count, 0u) << Describe(report);
+  EXPECT_TRUE(std::any_of(before.begin(), before.end(), [](const std::string& table) {
+    return !fs::exists(table);
+  })) << "none was removed meanwhile";
+
+  operation.progress = nullptr;
+  ASSERT_TRUE(fs::remove(live_tables().front()));
+  ASSERT_TRUE(operations::CheckTables(&env).ok());
+  EXPECT_EQ(report.count, 1u) << "one that is missing is found still";
 }
 
 TEST_F(CheckTest, DirectoryWithoutADatabaseIsRefusedAndStaysEmpty) {
