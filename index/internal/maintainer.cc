@@ -1,12 +1,15 @@
 #include "index/internal/maintainer.h"
 
 #include <algorithm>
+#include <chrono>
 
 #include "base/caught.h"
 #include "index/internal/records_db/part_files.h"
 
 namespace ragstone::index {
 namespace {
+
+constexpr std::chrono::seconds kStoreAllMax{20};
 
 // The parts that have files.
 records::IndexManifest ManifestOf(DocumentVectors* vectors) {
@@ -42,7 +45,20 @@ void Maintainer::Stop() {
     if (vectors != nullptr) vectors->given_up().store(true);
   }
   Wake();
-  if (thread_.joinable()) thread_.join();
+  if (!thread_.joinable()) return;
+  thread_.join();
+  StoreAll();
+}
+
+void Maintainer::StoreAll() {
+  MutexLock one(&maintain_mutex_);
+  const auto until = std::chrono::steady_clock::now() + kStoreAllMax;
+  const auto stopped = [&] { return std::chrono::steady_clock::now() > until; };
+  for (const std::shared_ptr<Collection>& collection : core_->All()) {
+    const Status stored =
+        Caught("storing indexes", [&] { return StoreVectors(collection.get(), stopped); });
+    if (!stored.ok()) ++failures_;  // they are made again
+  }
 }
 
 void Maintainer::Wake() {
@@ -84,7 +100,10 @@ Result<bool> Maintainer::MaintainVectors(Collection* collection) {
   // Its files are not removed meanwhile if it is dropped.
   collection->AddWriter(1);
   const Result<bool> sealed = Caught("sealing vectors", [&] { return SealVectors(collection); });
-  const Status stored = Caught("storing indexes", [&] { return StoreVectors(collection); });
+  const std::shared_ptr<DocumentVectors> vectors = collection->vectors();
+  const auto stopped = [&] { return vectors == nullptr || vectors->given_up().load(); };
+  const Status stored =
+      Caught("storing indexes", [&] { return StoreVectors(collection, stopped); });
   collection->AddWriter(-1);
   RETURN_IF_ERROR(stored);
   return sealed;
@@ -115,18 +134,18 @@ Result<bool> Maintainer::SealVectors(Collection* collection) {
   return true;
 }
 
-Status Maintainer::StoreVectors(Collection* collection) {
+Status Maintainer::StoreVectors(Collection* collection, const std::function<bool()>& stopped) {
   const std::shared_ptr<DocumentVectors> vectors = collection->vectors();
   const VectorsSeen seen = collection->vectors_seen();
-  if (vectors == nullptr || seen == nullptr || vectors->given_up().load()) return OkStatus();
+  if (vectors == nullptr || seen == nullptr || stopped()) return OkStatus();
   const records::IndexFolder folder(core_->options().dir, collection->id());
   bool stored_any = false;
   for (const records::PartView& view : *seen) {
     if (view.part->growing() != nullptr || view.part->stored().stamp != 0) continue;
     ASSIGN_OR_RETURN(const uint64_t stamp, core_->sequences().Take());
-    const Status status = records::StorePart(folder, {view.part.get(), stamp, collection->Oldest()},
-                                             [&] { return vectors->given_up().load(); });
-    if (vectors->given_up().load()) return OkStatus();
+    const Status status =
+        records::StorePart(folder, {view.part.get(), stamp, collection->Oldest()}, stopped);
+    if (stopped()) return OkStatus();
     RETURN_IF_ERROR(status);
     stored_any = true;
   }

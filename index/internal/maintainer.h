@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <thread>
 
 #include "base/mutex.h"
@@ -15,6 +16,7 @@ class Maintainer {
   explicit Maintainer(Core* core) : core_(core) {}
   ~Maintainer() { Stop(); }
   void Start();
+  // Stores what was sealed and is not stored yet, for some seconds.
   void Stop();
   // Segments may have changed.
   void Wake();
@@ -33,7 +35,8 @@ class Maintainer {
   // Stores sealed parts that are not stored yet, then the manifest, which makes them count, and
   // removes files that do not count any more. A crash at any point leaves the old manifest with its
   // files, or the new one.
-  Status StoreVectors(Collection* collection);
+  Status StoreVectors(Collection* collection, const std::function<bool()>& stopped);
+  void StoreAll();
 
   Core* const core_;
   Mutex maintain_mutex_;  // vectors of one collection at a time

@@ -88,7 +88,7 @@ class Restart {
     spec.vectors = {field};
     spec.schema = Must(Schema::Create({{"year", FieldType::kInteger}}));
     Must(records_->CreateCollection(spec));
-    Search(0, "");
+    Finds(0);  // nothing yet; the indexes are loaded now
   }
   void Put(int begin, int end) {
     for (int at = begin; at < end; at += kBatch) {
@@ -115,17 +115,18 @@ class Restart {
       std::this_thread::sleep_for(std::chrono::milliseconds(200));
     }
   }
-  // Each record is its own nearest.
-  void Search(int row, const std::string& expected) {
+  // Whether the record is found as its own nearest, which a search of a graph may miss.
+  bool Finds(int row) {
     RecordSearch search;
     search.vector = VectorOf(row, dimensions_);
     search.top_k = 10;
     const std::vector<RecordHit> hits = Must(records_->Search("c", search, {}));
-    if (expected.empty()) return;
-    if (hits.empty() || hits[0].record.id != expected) {
-      std::cerr << "wrong: record " << expected << " is not its own nearest\n";
-      std::exit(1);
-    }
+    return !hits.empty() && hits[0].record.id == IdOf(row);
+  }
+  void MustFind(int row) {
+    if (Finds(row)) return;
+    std::cerr << "wrong: record " << IdOf(row) << " is not its own nearest\n";
+    std::exit(1);
   }
   int rows() const { return rows_; }
 
@@ -153,7 +154,7 @@ void Fill(Restart* restart) {
 
 [[noreturn]] void Kill(Restart* restart) {
   restart->Open();
-  restart->Search(1, IdOf(1));
+  restart->MustFind(1);
   restart->Put(restart->rows(), restart->rows() + kBatch);
   std::printf("killed\n");
   std::fflush(stdout);
@@ -165,15 +166,19 @@ void OpenAndSearch(Restart* restart) {
   const double begin = Now();
   restart->Open();
   const double opened = Now();
-  restart->Search(restart->rows() / 2, IdOf(restart->rows() / 2));
+  restart->MustFind(restart->rows() / 2);
   const double searched = Now();
+  int found = 0;
   for (int i = 0; i < 100; ++i) {
     const int row = static_cast<int>((int64_t{i} * 7919 * 31) % restart->rows());
-    restart->Search(row, IdOf(row));
+    if (restart->Finds(row)) ++found;
   }
+  const double next_100 = Now() - searched;
+  const double resident = ResidentMib();
   std::printf(
-      "open_s=%.3f first_search_s=%.3f start_s=%.3f next_100_s=%.3f rss_mib=%.0f index=%s\n",
-      opened - begin, searched - opened, searched - begin, Now() - searched, ResidentMib(),
+      "open_s=%.3f first_search_s=%.3f start_s=%.3f next_100_s=%.3f found=%d rss_mib=%.0f "
+      "index=%s\n",
+      opened - begin, searched - opened, searched - begin, next_100, found, resident,
       restart->WaitForIndex().c_str());
 }
 

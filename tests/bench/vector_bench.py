@@ -38,6 +38,8 @@ from vector_engines import K, Ours, rivals  # noqa: E402
 TARGETS = (0.95, 0.98, 0.99)
 EFS = (10, 16, 24, 32, 48, 64, 80, 96, 128, 160, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072,
        4096)
+# An engine that gains less recall by twice the candidates is at its end: its codes are too coarse.
+GAIN_MIN, GAIN_FROM = 0.001, 512
 
 
 class Data:
@@ -101,7 +103,9 @@ def sweep(engines, data, rounds):
             points[name].append({"ef": ef, "recall": recall,
                                  "cpu": count / min(s.cpu for s in spent[name]),
                                  "wall": count / min(s.wall for s in spent[name])})
-            if recall > TARGETS[-1] + 0.003:
+            gained = recall - max((p["recall"] for p in points[name] if p["ef"] <= ef // 2),
+                                  default=0)
+            if recall > TARGETS[-1] + 0.003 or gained < GAIN_MIN and ef >= GAIN_FROM:
                 finished.add(name)
             print(f"{name}, ef {ef}: recall {recall:.4f}, {points[name][-1]['wall']:.0f}/s",
                   flush=True)

@@ -31,6 +31,16 @@ IndexManifest StoredParts(const StoredSpec& spec, Indexes* indexes) {
   return manifest;
 }
 
+// What took long to make would be made again at the next start.
+bool HasPartsWithoutFiles(const CollectionState& state) {
+  for (const auto& [name, view] : state.indexes->vectors) {
+    for (const PartView& part : view) {
+      if (part.part->growing() == nullptr && part.part->stored().stamp == 0) return true;
+    }
+  }
+  return false;
+}
+
 class Saver {
  public:
   Saver(const RecordsEnv& env, RecordCollection* collection, const SaveOptions& options)
@@ -198,7 +208,8 @@ bool StateWorthSaving(const RecordsEnv& env, const RecordCollection& collection)
   const StateRef state = collection.State();
   if (state == nullptr || state->indexes == nullptr) return false;
   if (collection.saved().version == 0 && state->records < env.file_rows_min) return false;
-  return collection.changes() >= std::min<uint64_t>(kFewChanges, env.file_rows_min);
+  return collection.changes() >= std::min<uint64_t>(kFewChanges, env.file_rows_min) ||
+         HasPartsWithoutFiles(*state);
 }
 
 Status SaveIndexes(const RecordsEnv& env, RecordCollection* collection,

@@ -23,7 +23,7 @@ using SteadyClock = std::chrono::steady_clock;
 constexpr size_t kRequestsSweptAtOnce = 10'000;
 constexpr milliseconds kWaitForReaders{100};
 constexpr milliseconds kAfterError{1000};
-constexpr std::chrono::seconds kSaveAllMax{5};
+constexpr std::chrono::seconds kSaveAllMax{20};
 // Searches and writes go first wherever they want the processor too.
 constexpr int kNice = 10;
 

@@ -263,6 +263,19 @@ TEST_F(DocumentVectorsTest, GraphIsReadFromItsFileAfterReopen) {
   EXPECT_EQ(warnings_.find("built again"), std::string::npos) << warnings_;
 }
 
+TEST_F(DocumentVectorsTest, GraphThatCouldNotBeStoredBeforeIsStoredAtTheEnd) {
+  fs::create_directories(Folder().parent_path());
+  std::ofstream(Folder()) << "in the way";
+  Fill();
+  WaitForGraph();
+  ASSERT_TRUE(Eventually([&] { return impl().maintainer().failures() > 0; }));
+  ASSERT_TRUE(Files().empty());
+  fs::remove(Folder());
+  collection_.reset();
+  database_.reset();
+  EXPECT_EQ(Files().size(), 1u);
+}
+
 TEST_F(DocumentVectorsTest, DeletedAndAddedDocumentsAreRightAfterReadingAnOldFile) {
   Fill();
   WaitForGraph();

@@ -38,6 +38,30 @@ TEST_F(IndexCheckpointTest, AfterACleanEndFilesAreReadAndFewRows) {
   EXPECT_EQ(impl().loads().damaged, 0u);
 }
 
+TEST_F(IndexCheckpointTest, PartsThatCouldNotBeStoredBeforeAreStoredAtTheEnd) {
+  constexpr int kFirst = kSeal - 100;
+  Create(RestartSpec());
+  Answers();
+  PutRange(0, kFirst);
+  Save();
+  const std::filesystem::path indexes = Dir() / "indexes";
+  std::filesystem::rename(indexes, Dir() / "aside");
+  Replace(indexes, "no file can be made");
+  PutRange(kFirst, kFirst + 200);  // too few for a new state
+  const auto found = impl().Find("c");
+  ASSERT_TRUE(found.ok());
+  // Seals, if the worker has not yet; either cannot store it.
+  (void)impl().worker().Maintain(found->get());
+  const auto before = Answers();
+  std::filesystem::remove(indexes);
+  std::filesystem::rename(Dir() / "aside", indexes);
+  Close();
+  Restart();
+  EXPECT_EQ(Answers(), before);
+  EXPECT_EQ(impl().loads().from_files, 1u);
+  EXPECT_EQ(impl().loads().parts, 1u);
+}
+
 TEST_F(IndexCheckpointTest, AfterACrashRowsSinceTheStateAreRead) {
   Fill(2000);
   Save();
