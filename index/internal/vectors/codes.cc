@@ -333,6 +333,14 @@ void Codes::Decode(Slot slot, float* vector) const {
   }
 }
 
+void Codes::DecodeQuery(const CodedQuery& query, float* vector) const {
+  const auto* codes = reinterpret_cast<const int8_t*>(query.data());
+  for (uint32_t i = 0; i < plan_.dimensions; ++i) {
+    vector[i] = static_cast<float>(codes[i]) * query.step_;
+    if (!plan_.centre.empty()) vector[i] += plan_.centre[i];
+  }
+}
+
 bool Codes::AllFinite() const {
   const auto finite = [](float value) { return std::isfinite(value); };
   if (!std::all_of(factors_.begin(), factors_.end(), finite) ||

@@ -83,6 +83,8 @@ class Codes {
   void Distances(const CodedQuery& query, const Slot* slots, size_t count, float* out) const;
   // Not for kBits: what is left of the vector. Normalised under cosine.
   void Decode(Slot slot, float* vector) const;
+  // The same of a query, of int8 only.
+  void DecodeQuery(const CodedQuery& query, float* vector) const;
 
   void Prefetch(Slot slot) const {
     const uint8_t* row = rows_data_.data() + size_t{slot} * stride_;

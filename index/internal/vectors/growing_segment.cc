@@ -1,12 +1,19 @@
 #include "index/internal/vectors/growing_segment.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace ragstone::index::vectors {
 namespace {
 
 constexpr size_t kFirstRows = 16;
 constexpr size_t kScanBlock = 64;
+// Small collections have no codes beside their rows.
+constexpr size_t kBoundedRowsMin = 256;
+// Where bounds let more than one in so many rows pass, once so many rows were tried, reading all of
+// them at once is faster.
+constexpr size_t kKeptPartMax = 3;
+constexpr size_t kTriedRows = 2048;
 
 }  // namespace
 
@@ -52,11 +59,18 @@ Status GrowingSegment::Append(RowId row, VectorData vector) {
   if (chunk == nullptr) {
     auto made = std::make_unique<Chunk>();
     ASSIGN_OR_RETURN(made->codes, Codes::Make(plan_, ChunkRows(number)));
+    if (ChunkRows(number) >= kBoundedRowsMin && LowerBounds::Help(spec_)) {
+      ASSIGN_OR_RETURN(made->bounds, LowerBounds::Make(spec_, ChunkRows(number)));
+    }
     made->ids.resize(ChunkRows(number));
     chunk = std::move(made);
   }
   const size_t at = written_ - begins_[number];
   chunk->codes.Encode(static_cast<Slot>(at), vector);
+  if (chunk->bounds.has_value()) {
+    const Slot slot = static_cast<Slot>(at);
+    chunk->bounds->Encode(slot, reinterpret_cast<const float*>(chunk->codes.RowView(slot).data()));
+  }
   chunk->ids[at] = row;
   ++written_;
   return OkStatus();
@@ -77,40 +91,103 @@ uint64_t GrowingSegment::bytes() const {
   uint64_t bytes = 0;
   for (size_t i = 0; i < begins_.size() && begins_[i] < rows(); ++i) {
     bytes += chunks_[i]->codes.bytes() + chunks_[i]->ids.size() * sizeof(RowId);
+    if (chunks_[i]->bounds.has_value()) bytes += chunks_[i]->bounds->bytes();
   }
   return bytes;
 }
+
+// One search: what was found so far, and how near a row must be to be of interest.
+class GrowingSegment::Scan {
+ public:
+  Scan(const Codes& codes, VectorData query, size_t k, const Restriction* restriction)
+      : k_(k), restriction_(restriction), top_(k), vector_(query) {
+    codes.Prepare(query, &coded_);
+  }
+
+  // The first `rows` rows of a chunk, whose first slot is `begin`.
+  void Add(const Chunk& chunk, size_t begin, size_t rows) {
+    const bool help = bounded_ < kTriedRows || kept_ * kKeptPartMax < bounded_;
+    const bool bounded = help && chunk.bounds.has_value();
+    if (bounded && bounded_ == 0) chunk.bounds->Prepare(vector_, &query_);
+    for (size_t at = 0; at < rows; at += kScanBlock) {
+      const size_t end = std::min(rows, at + kScanBlock);
+      size_t count = 0;
+      Slot slots[kScanBlock];
+      for (size_t slot = at; slot < end; ++slot) slots[count++] = static_cast<Slot>(slot);
+      if (bounded) count = KeepNear(chunk, count, slots);
+      count = KeepAllowed(chunk, begin, count, slots);
+      Measure(chunk, begin, count, slots);
+    }
+  }
+  const std::vector<Hit>& Sorted() { return top_.Sorted(); }
+
+ private:
+  size_t KeepNear(const Chunk& chunk, size_t count, Slot* slots) {
+    float bounds[kScanBlock];
+    chunk.bounds->Distances(query_, slots, count, bounds);
+    size_t kept = 0;
+    for (size_t i = 0; i < count; ++i) {
+      // What overflowed is kept.
+      if (!(bounds[i] > bar_)) slots[kept++] = slots[i];
+    }
+    bounded_ += count;
+    kept_ += kept;
+    return kept;
+  }
+  size_t KeepAllowed(const Chunk& chunk, size_t begin, size_t count, Slot* slots) const {
+    if (restriction_ == nullptr) return count;
+    size_t kept = 0;
+    for (size_t i = 0; i < count; ++i) {
+      if (restriction_->allowed(chunk.ids[slots[i]], static_cast<Slot>(begin + slots[i]))) {
+        slots[kept++] = slots[i];
+      }
+    }
+    return kept;
+  }
+  void Measure(const Chunk& chunk, size_t begin, size_t count, const Slot* slots) {
+    float distances[kScanBlock];
+    chunk.codes.Distances(coded_, slots, count, distances);
+    for (size_t i = 0; i < count; ++i) {
+      if (!top_.Takes(distances[i])) continue;
+      top_.Offer(distances[i], chunk.ids[slots[i]], static_cast<Slot>(begin + slots[i]));
+      LowerBar(distances[i]);
+    }
+  }
+  // The distance of the kth best, which TopSlots has only now and then.
+  void LowerBar(float distance) {
+    if (nearest_.size() == k_) {
+      if (!(distance < bar_)) return;
+      std::pop_heap(nearest_.begin(), nearest_.end());
+      nearest_.pop_back();
+    }
+    nearest_.push_back(distance);
+    std::push_heap(nearest_.begin(), nearest_.end());
+    if (nearest_.size() == k_) bar_ = nearest_.front();
+  }
+
+  const size_t k_;
+  const Restriction* const restriction_;
+  TopSlots top_;
+  const VectorData vector_;
+  CodedQuery coded_;
+  BoundedQuery query_;
+  size_t bounded_ = 0;          // rows whose bounds were asked
+  size_t kept_ = 0;             // of them
+  std::vector<float> nearest_;  // a heap, the farthest first
+  float bar_ = std::numeric_limits<float>::infinity();
+};
 
 Status GrowingSegment::Search(VectorData query, const SearchOptions& options,
                               const Restriction* restriction, std::vector<Hit>* hits) const {
   hits->clear();
   const size_t count = rows();
   if (count == 0 || options.k == 0) return OkStatus();
-  TopSlots top(options.k);
-  CodedQuery coded;
-  chunks_[0]->codes.Prepare(query, &coded);
+  Scan scan(chunks_[0]->codes, query, options.k, restriction);
   for (size_t number = 0; number < begins_.size() && begins_[number] < count; ++number) {
     const Chunk& chunk = *chunks_[number];
-    const size_t begin = begins_[number];
-    const size_t rows_here = std::min(count - begin, chunk.ids.size());
-    Slot block[kScanBlock];
-    float distances[kScanBlock];
-    for (size_t at = 0; at < rows_here;) {
-      size_t size = 0;
-      for (; at < rows_here && size < kScanBlock; ++at) {
-        if (restriction == nullptr ||
-            restriction->allowed(chunk.ids[at], static_cast<Slot>(begin + at))) {
-          block[size++] = static_cast<Slot>(at);
-        }
-      }
-      chunk.codes.Distances(coded, block, size, distances);
-      for (size_t i = 0; i < size; ++i) {
-        if (!top.Takes(distances[i])) continue;
-        top.Offer(distances[i], chunk.ids[block[i]], static_cast<Slot>(begin + block[i]));
-      }
-    }
+    scan.Add(chunk, begins_[number], std::min(count - begins_[number], chunk.ids.size()));
   }
-  *hits = top.Sorted();
+  *hits = scan.Sorted();
   return OkStatus();
 }
 

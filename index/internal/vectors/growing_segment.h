@@ -5,11 +5,13 @@
 #include <vector>
 
 #include "index/internal/vectors/codes.h"
+#include "index/internal/vectors/lower_bounds.h"
 #include "index/internal/vectors/segment.h"
 
 namespace ragstone::index::vectors {
 
-// Rows that are still added to, as fp32 (bits under Hamming), searched by scanning, always exactly.
+// Rows that are still added to, as fp32 (bits under Hamming), searched by scanning, always exactly;
+// int8 codes tell which rows need not be looked at (lower_bounds.h).
 // One thread appends; any number search beside it without locks and see the rows that were
 // published. Rows never move. Also the source from which a Segment is built.
 class GrowingSegment : public RowSource {
@@ -42,8 +44,10 @@ class GrowingSegment : public RowSource {
  private:
   struct Chunk {
     Codes codes;
+    std::optional<LowerBounds> bounds;
     std::vector<RowId> ids;
   };
+  class Scan;
   GrowingSegment() = default;
   // The first chunks are small, so that small collections are, then each has 2 MiB.
   size_t ChunkRows(size_t chunk) const;

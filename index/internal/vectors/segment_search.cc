@@ -33,6 +33,22 @@ bool AllowsSlot(const Restriction* restriction, const std::vector<RowId>& ids, S
   return restriction == nullptr || restriction->allowed(ids[slot], slot);
 }
 
+// Calls for the place in `all` of each wanted row that is there. Both ascend, so that each is
+// looked for from the one before, in strides that double.
+template <typename Visit>
+void ForCommon(std::span<const RowId> wanted, const std::vector<RowId>& all, const Visit& visit) {
+  size_t at = 0;
+  for (const RowId row : wanted) {
+    size_t stride = 1;
+    for (; at + stride < all.size() && all[at + stride] < row; stride *= 2) at += stride;
+    const auto begin = all.begin() + static_cast<ptrdiff_t>(at);
+    const auto end = all.begin() + static_cast<ptrdiff_t>(std::min(all.size(), at + stride + 1));
+    at = static_cast<size_t>(std::lower_bound(begin, end, row) - all.begin());
+    if (at == all.size()) return;
+    if (all[at] == row) visit(at);
+  }
+}
+
 // How many candidates are ranked by exact distances, so that the errors of codes hardly ever cost
 // one of the best k.
 size_t RescoreOf(CodeKind kind, const SearchOptions& options) {
@@ -182,10 +198,10 @@ void Segment::ScanSlots(const Codes& codes, VectorData query, const Restriction*
   };
   if (restriction != nullptr && !restriction->rows.empty() &&
       restriction->rows.size() < rows() / 4) {
-    for (const RowId row : restriction->rows) {
-      const Slot slot = Find(row);
-      if (slot != kNoSlot) consider(slot);
-    }
+    ForCommon(restriction->rows, sorted_ids_, [&](size_t place) {
+      codes.Prefetch(sorted_slots_[place]);  // they lie anywhere
+      consider(sorted_slots_[place]);
+    });
   } else {
     for (Slot slot = 0; slot < rows(); ++slot) consider(slot);
   }

@@ -1,5 +1,5 @@
-// Covers index/internal/vectors/segment.cc, segment_search.cc, growing_segment.cc, graph.cc,
-// graph_builder.cc and walk.cc.
+// Covers index/internal/vectors/segment.cc, segment_search.cc, graph.cc, graph_builder.cc and
+// walk.cc.
 #include "index/internal/vectors/segment.h"
 
 #include <gtest/gtest.h>
@@ -8,7 +8,6 @@
 #include <set>
 #include <thread>
 
-#include "index/internal/vectors/growing_segment.h"
 #include "index/internal/vectors/kernel_tiers.h"
 #include "tests/unit/index/vectors/map_reader.h"
 
@@ -361,71 +360,6 @@ TEST(SegmentBuildTest, AFailingReaderFailsTheSearch) {
   options.reader = &reader;
   std::vector<Hit> hits;
   EXPECT_EQ(segment->Search(rows.vector(0), options, nullptr, &hits).code(), StatusCode::kInternal);
-}
-
-TEST(GrowingSegmentTest, FindsExactlyWhatWasPublished) {
-  RandomRows rows({384, Metric::kCosine, Storage::kFloat32}, 3000, 9);
-  Result<std::unique_ptr<GrowingSegment>> made = GrowingSegment::Make(rows.spec(), 3000);
-  ASSERT_TRUE(made.ok());
-  GrowingSegment& growing = **made;
-  const std::vector<uint8_t> query = rows.Query();
-  std::vector<Hit> hits;
-  ASSERT_TRUE(growing.Search(query.data(), {}, nullptr, &hits).ok());
-  EXPECT_TRUE(hits.empty());
-  for (size_t i = 0; i < 3000; ++i) ASSERT_TRUE(growing.Append(rows.id(i), rows.vector(i)).ok());
-  ASSERT_TRUE(growing.Search(query.data(), {}, nullptr, &hits).ok());
-  EXPECT_TRUE(hits.empty()) << "not published yet";
-  growing.Publish();
-  ASSERT_TRUE(growing.Search(query.data(), {}, nullptr, &hits).ok());
-  const std::vector<RowId> truth = Truth(rows, query.data(), 10);
-  EXPECT_EQ(Share(truth, hits), 1.0);
-  EXPECT_EQ(growing.Append(1, rows.vector(0)).code(), StatusCode::kResourceExhausted);
-
-  const auto odd = [](RowId row, Slot) { return row % 2 == 1; };
-  const Restriction restriction = {RowPredicate(odd), 1500, {}};
-  ASSERT_TRUE(growing.Search(query.data(), {}, &restriction, &hits).ok());
-  EXPECT_EQ(Share(Truth(rows, query.data(), 10, [&](RowId row) { return odd(row, 0); }), hits),
-            1.0);
-
-  const float fifth = hits[4].distance;
-  ASSERT_TRUE(growing.SearchRange(query.data(), fifth, {}, &restriction, &hits).ok());
-  EXPECT_EQ(hits.size(), 5u);
-
-  // It is what a segment is made from.
-  Result<std::unique_ptr<Segment>> sealed = Segment::Build(growing.spec(), growing, {});
-  ASSERT_TRUE(sealed.ok());
-  ASSERT_TRUE((*sealed)->Search(query.data(), {}, nullptr, &hits).ok());
-  EXPECT_GE(Share(truth, hits), 0.9);
-}
-
-TEST(GrowingSegmentTest, OneWritesWhileOthersSearch) {
-  RandomRows rows({33, Metric::kL2, Storage::kFloat32}, 5000, 9);
-  Result<std::unique_ptr<GrowingSegment>> made = GrowingSegment::Make(rows.spec(), 5000);
-  ASSERT_TRUE(made.ok());
-  GrowingSegment& growing = **made;
-  std::atomic<bool> done{false};
-  std::atomic<int> wrong{0};
-  std::vector<std::thread> readers;
-  for (int t = 0; t < 2; ++t) {
-    readers.emplace_back([&] {
-      while (!done.load()) {
-        const size_t before = growing.rows();
-        std::vector<Hit> hits;
-        SearchOptions options;
-        options.k = 5000;
-        if (!growing.Search(rows.vector(0), options, nullptr, &hits).ok() || hits.size() < before) {
-          ++wrong;
-        }
-      }
-    });
-  }
-  for (size_t i = 0; i < 5000; ++i) {
-    ASSERT_TRUE(growing.Append(rows.id(i), rows.vector(i)).ok());
-    if (i % 7 == 0) growing.Publish();
-  }
-  done.store(true);
-  for (std::thread& reader : readers) reader.join();
-  EXPECT_EQ(wrong.load(), 0);
 }
 
 }  // namespace
