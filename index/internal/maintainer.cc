@@ -100,12 +100,14 @@ Result<bool> Maintainer::MaintainVectors(Collection* collection) {
   // Its files are not removed meanwhile if it is dropped.
   collection->AddWriter(1);
   const Result<bool> sealed = Caught("sealing vectors", [&] { return SealVectors(collection); });
+  const Status measured = Caught("measuring recall", [&] { return Calibrate(collection); });
   const std::shared_ptr<DocumentVectors> vectors = collection->vectors();
   const auto stopped = [&] { return vectors == nullptr || vectors->given_up().load(); };
   const Status stored =
       Caught("storing indexes", [&] { return StoreVectors(collection, stopped); });
   collection->AddWriter(-1);
   RETURN_IF_ERROR(stored);
+  RETURN_IF_ERROR(measured);
   return sealed;
 }
 
@@ -132,6 +134,25 @@ Result<bool> Maintainer::SealVectors(Collection* collection) {
   vectors->set().Replace(parts, std::move(*made));
   collection->ShowVectors();
   return true;
+}
+
+Status Maintainer::Calibrate(Collection* collection) {
+  std::shared_ptr<DocumentVectors> vectors;
+  std::vector<std::shared_ptr<records::VectorPart>> parts;
+  {
+    MutexLock commit(&collection->commit_mutex());
+    vectors = collection->vectors();
+    if (vectors == nullptr || vectors->given_up().load()) return OkStatus();
+    parts = vectors->set().PartsToCalibrate();
+  }
+  const ChunkVectorReader reader(core_->store(), collection->id(), collection->spec().dimensions);
+  for (const std::shared_ptr<records::VectorPart>& part : parts) {
+    const Status status =
+        records::CalibrateByAsked(vectors->set().field(), reader, &vectors->given_up(), part.get());
+    if (vectors->given_up().load()) return OkStatus();
+    RETURN_IF_ERROR(status);
+  }
+  return OkStatus();
 }
 
 Status Maintainer::StoreVectors(Collection* collection, const std::function<bool()>& stopped) {

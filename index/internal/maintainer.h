@@ -32,6 +32,8 @@ class Maintainer {
   Result<bool> MaintainVectors(Collection* collection);
   // Whether vectors were sealed.
   Result<bool> SealVectors(Collection* collection);
+  // Measures the recall of graphs by what was asked of them, where there is enough.
+  Status Calibrate(Collection* collection);
   // Stores sealed parts that are not stored yet, then the manifest, which makes them count, and
   // removes files that do not count any more. A crash at any point leaves the old manifest with its
   // files, or the new one.

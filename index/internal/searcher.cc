@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <functional>
 #include <optional>
 #include <thread>
 
@@ -47,6 +48,8 @@ class Query {
         const CallContext& context)
       : store_(store), collection_(collection), request_(request), context_(context) {}
 
+  // As VectorQuery's.
+  void OnDue(const std::function<void()>* on_due) { on_due_ = on_due; }
   // Pins what the search sees. NOT_FOUND if the collection was dropped meanwhile.
   Status Begin() {
     pin_.emplace(collection_.PinNow());
@@ -179,6 +182,7 @@ class Query {
       query.vector = request_.vector.data();
       query.k = limit;
       query.version = pin_->sequence();
+      query.on_due = on_due_;
       if (allowed_.has_value()) {
         for (const keywords::RowRange& range : *allowed_) rows.AddRange(range.first, range.count);
         query.allowed = &rows;
@@ -229,6 +233,7 @@ class Query {
   const Collection& collection_;
   const SearchRequest& request_;
   const CallContext& context_;
+  const std::function<void()>* on_due_ = nullptr;
   std::optional<Collection::Pin> pin_;
   std::optional<std::vector<keywords::RowRange>> allowed_;  // if the search is restricted
 };
@@ -281,6 +286,8 @@ Result<std::vector<SearchHit>> Searcher::Search(CollectionId id, const SearchReq
       maintainer_->Wake();
     }
     Query query(core_->store(), *collection, request, context);
+    const std::function<void()> on_due = [this] { maintainer_->Wake(); };
+    query.OnDue(&on_due);
     RETURN_IF_ERROR(query.Begin());
     // They may be unloaded just now.
     if (!in_memory || query.has_vectors()) return query.Run();

@@ -8,6 +8,7 @@ nobody has touched since. A run that was stopped goes on with the collections th
 measurement is a line of JSON in --results:
 
   write    seconds, collections and rows a second, and what the process takes at the end
+           (with more than --memory-max-gib an engine gets no further ones: see `made`)
   start    seconds until the server answers and until a client is made, which is the start of an
            embedded engine and includes its import; what it takes then
   search   milliseconds of the first search and of the second in each of --searches collections
@@ -22,6 +23,7 @@ import json
 import multiprocessing
 import os
 import pathlib
+import signal
 import sys
 import time
 
@@ -82,10 +84,13 @@ class Run:
             self.client.upsert(name, numbers, rows_of(number, self.args.rows), numbers)
             self._progress.write_text(str(number + 1))
             if (number + 1) % REPORT_EVERY == 0:
-                print(f"  {number + 1} collections, {time.perf_counter() - begin:.0f} s, "
-                      f"{self.taken()}", flush=True)
+                taken = self.taken()
+                print(f"  {number + 1} collections, {time.perf_counter() - begin:.0f} s, {taken}",
+                      flush=True)
+                if taken["rss"] > self.args.memory_max_gib << 30:
+                    break
         seconds = time.perf_counter() - begin
-        made = self.args.collections - first
+        made = self.written() - first
         return {"seconds": round(seconds, 1), "made": made,
                 "collections_per_s": round(made / seconds, 1),
                 "rows_per_s": round(made * self.args.rows / seconds, 1), "takes": self.taken()}
@@ -98,8 +103,8 @@ class Run:
 
     def search(self):
         chooser = numpy.random.default_rng(7)
-        picked = chooser.choice(self.args.collections,
-                                min(self.args.searches, self.args.collections), replace=False)
+        picked = chooser.choice(self.written(), min(self.args.searches, self.written()),
+                                replace=False)
         first, second, right = [], [], 0
         for number in picked:
             rows = rows_of(number, self.args.rows)
@@ -170,15 +175,18 @@ def main():
     parser.add_argument("--collections", type=int, default=10_000)
     parser.add_argument("--rows", type=int, default=100, help="of each collection")
     parser.add_argument("--searches", type=int, default=200)
+    parser.add_argument("--memory-max-gib", type=int, default=6)
     parser.add_argument("--keep", action="store_true", help="leave the data folders")
     args = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends what was started as well
     pathlib.Path(args.work).mkdir(parents=True, exist_ok=True)
 
     names = [kind.name for kind in SERVERS if any(word in kind.name for word in args.engines)]
     for name in names:
         for phase in (write, read):
             # A process of its own, so that an embedded engine starts anew as well.
-            part = multiprocessing.get_context("spawn").Process(target=phase, args=(args, name))
+            part = multiprocessing.get_context("spawn").Process(target=phase, args=(args, name),
+                                                               daemon=True)
             part.start()
             part.join()
             if part.exitcode:

@@ -27,6 +27,7 @@ import math
 import multiprocessing
 import os
 import pathlib
+import signal
 import sys
 
 import numpy
@@ -212,6 +213,7 @@ def parse():
 
 def main():
     args = parse()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends what was started as well
     pathlib.Path(args.work).mkdir(parents=True, exist_ok=True)
     if not args.report:
         data = load(args, say=True)
@@ -223,7 +225,8 @@ def main():
             for names in ([missing] if args.together and missing else [[n] for n in missing]):
                 # A process of its own: memory is measured from nothing and all given back.
                 unit = multiprocessing.get_context("spawn").Process(target=measure,
-                                                                    args=(args, links, names))
+                                                                    args=(args, links, names),
+                                                                    daemon=True)
                 unit.start()
                 unit.join()
                 failed += names if unit.exitcode else []

@@ -71,6 +71,8 @@ class RecordDatabaseImpl : public RecordDatabase {
   Result<std::shared_ptr<RecordCollection>> Find(std::string_view name) const;
 
  private:
+  // There may be something to do for the collection, if it is there still.
+  void WakeWorker(std::string_view name) const;
   using CollectionRef = std::shared_ptr<RecordCollection>;
 
   Status LoadCollection(std::string_view spec_bytes);

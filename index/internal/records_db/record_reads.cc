@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <functional>
 
 #include "base/caught.h"
 #include "index/filter/names.h"
@@ -293,6 +294,11 @@ Result<uint64_t> RecordDatabaseImpl::Count(std::string_view name, const Filter& 
   return rows.Count();
 }
 
+void RecordDatabaseImpl::WakeWorker(std::string_view name) const {
+  const Result<CollectionRef> collection = Find(name);
+  if (collection.ok()) env_.wake(*collection);
+}
+
 Result<std::vector<RecordHit>> RecordDatabaseImpl::Search(std::string_view name,
                                                           const RecordSearch& search,
                                                           const CallContext& context) const {
@@ -301,7 +307,8 @@ Result<std::vector<RecordHit>> RecordDatabaseImpl::Search(std::string_view name,
   ASSIGN_OR_RETURN(state, StillThere(IndexedState(name), name));
   RETURN_IF_ERROR(CheckSearch(*state->spec, search));
   ReadBudget budget;
-  return RunCaught({env_.store(), context, &budget}, state, search);
+  const std::function<void()> on_due = [&] { WakeWorker(name); };
+  return RunCaught({env_.store(), context, &budget, &on_due}, state, search);
 }
 
 Result<std::vector<std::vector<RecordHit>>> RecordDatabaseImpl::SearchBatch(
@@ -313,13 +320,14 @@ Result<std::vector<std::vector<RecordHit>>> RecordDatabaseImpl::SearchBatch(
         CheckSearch(*state->spec, searches[i]).WithContext("search " + std::to_string(i)));
   }
   ReadBudget budget;
+  const std::function<void()> on_due = [&] { WakeWorker(name); };
   std::vector<std::vector<RecordHit>> hits(searches.size());
   std::vector<Status> statuses(searches.size());
   std::atomic<bool> failed{false};
   search_pool_.Run(searches.size(), [&](size_t i) {
     if (failed) return;
     Result<std::vector<RecordHit>> found =
-        RunCaught({env_.store(), context, &budget}, state, searches[i]);
+        RunCaught({env_.store(), context, &budget, &on_due}, state, searches[i]);
     if (found.ok()) {
       hits[i] = *std::move(found);
     } else {

@@ -123,7 +123,8 @@ SearchRun::SearchRun(const SearchCall& call, StateRef state, const RecordSearch&
       spec_(*state_->spec),
       search_(search),
       context_(call.context),
-      budget_(call.budget) {
+      budget_(call.budget),
+      on_due_(call.on_due) {
   if (!search.vector.has_value()) return;
   dense_ = spec_.FindVector(search.vector_name);
   sparse_ = spec_.FindSparse(search.vector_name);
@@ -200,6 +201,7 @@ Result<std::vector<SearchRun::Candidate>> SearchRun::FindByVector(size_t k,
   query.version = state_->version;
   query.allowed = allowed;
   query.reader = dense_->metric == VectorMetric::kHamming ? nullptr : &reader;
+  query.on_due = on_due_;
   if (search_.score_limit.has_value() && search_.text.empty()) {
     query.distance_max =
         static_cast<float>(by_distance() ? *search_.score_limit : -*search_.score_limit);

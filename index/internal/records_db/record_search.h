@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,6 +22,7 @@ struct SearchCall {
   const Store& store;
   const CallContext& context;
   ReadBudget* budget = nullptr;
+  const std::function<void()>* on_due = nullptr;  // as VectorQuery's
 };
 
 // One search of one state, whose indexes are loaded. Used by one thread.
@@ -74,6 +76,7 @@ class SearchRun {
   std::vector<RowId> excluded_;
   const CallContext& context_;
   ReadBudget* const budget_;
+  const std::function<void()>* const on_due_;
   const VectorField* dense_ = nullptr;
   const SparseField* sparse_ = nullptr;
   bool restricted_ = false;

@@ -244,6 +244,8 @@ Status RecordWorker::SealVectors(RecordCollection* collection) {
         Caught("sealing vectors", [&] { return SealOne(collection, indexes.get(), i); });
     status = made.status();
     made_any = made_any || (made.ok() && *made);
+    if (!status.ok()) break;
+    status = Caught("measuring recall", [&] { return CalibrateOne(collection, indexes.get(), i); });
   }
   {
     MutexLock lock(&mutex_);
@@ -258,6 +260,23 @@ Status RecordWorker::SealVectors(RecordCollection* collection) {
   const Status saved = SaveIndexes(*env_, collection, options);
   // A change meanwhile has woken us again.
   return saved.code() == StatusCode::kAborted ? OkStatus() : saved;
+}
+
+Status RecordWorker::CalibrateOne(RecordCollection* collection, Indexes* indexes, size_t vector) {
+  StateRef state;  // while it is held, no row is removed
+  std::vector<std::shared_ptr<VectorPart>> parts;
+  {
+    MutexLock commit(&collection->commit_mutex());
+    state = collection->State();
+    if (state == nullptr || collection->indexes().get() != indexes) return OkStatus();
+    parts = indexes->vectors()[vector].PartsToCalibrate();
+  }
+  const VectorField& field = state->spec->spec.vectors[vector];
+  const RowVectorReader reader(env_->store(), *state->spec, field.name);
+  for (const std::shared_ptr<VectorPart>& part : parts) {
+    RETURN_IF_ERROR(CalibrateByAsked(field, reader, &indexes->given_up(), part.get()));
+  }
+  return OkStatus();
 }
 
 Status RecordWorker::MergeFields(RecordCollection* collection) {

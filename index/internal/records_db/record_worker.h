@@ -66,6 +66,8 @@ class RecordWorker {
   Status SealVectors(RecordCollection* collection);
   // Seals the vectors of one name; whether anything was made.
   Result<bool> SealOne(RecordCollection* collection, Indexes* indexes, size_t vector);
+  // Measures the recall of graphs by what was asked of them, where there is enough.
+  Status CalibrateOne(RecordCollection* collection, Indexes* indexes, size_t vector);
   Status MergeFields(RecordCollection* collection);
   Status MergeTexts(RecordCollection* collection);
   // Stores the indexes if they are due.

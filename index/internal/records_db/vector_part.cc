@@ -20,11 +20,17 @@ Result<std::shared_ptr<VectorPart>> VectorPart::Growing(const vectors::VectorSpe
 }
 
 std::shared_ptr<VectorPart> VectorPart::Sealed(std::unique_ptr<vectors::Segment> segment,
-                                               std::string reason) {
+                                               std::string reason,
+                                               std::shared_ptr<vectors::AskedQueries> asked) {
   std::shared_ptr<VectorPart> part(new VectorPart(segment->rows()));
   for (size_t slot = 0; slot < segment->rows(); ++slot) part->gone_at_.Reserve(slot);
+  if (segment->has_graph() && segment->spec().metric != vectors::Metric::kHamming) {
+    part->asked_ = asked != nullptr ? std::move(asked)
+                                    : std::make_shared<vectors::AskedQueries>(
+                                          segment->spec().dimensions, segment->ef());
+  }
   part->sealed_ = std::move(segment);
-  part->reason_ = std::move(reason);
+  part->set_reason(std::move(reason));
   return part;
 }
 
@@ -33,7 +39,7 @@ std::shared_ptr<VectorPart> VectorPart::Compact(std::unique_ptr<vectors::Compact
   std::shared_ptr<VectorPart> part(new VectorPart(index->rows()));
   for (size_t slot = 0; slot < index->rows(); ++slot) part->gone_at_.Reserve(slot);
   part->compact_ = std::move(index);
-  part->reason_ = std::move(reason);
+  part->set_reason(std::move(reason));
   return part;
 }
 
@@ -71,7 +77,8 @@ bool VectorPart::MarkGone(RowId row, SequenceNumber at) {
 uint64_t VectorPart::bytes() const {
   const uint64_t marks = rows() * gone_at_.bytes_per_row();
   if (growing_ != nullptr) return growing_->bytes() + marks;
-  return marks + (sealed_ != nullptr ? sealed_->bytes() : compact_->bytes());
+  const uint64_t asked = asked_ != nullptr ? asked_->bytes() : 0;
+  return marks + asked + (sealed_ != nullptr ? sealed_->bytes() : compact_->bytes());
 }
 
 }  // namespace ragstone::index::records

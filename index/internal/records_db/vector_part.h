@@ -6,9 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "base/mutex.h"
 #include "index/internal/records_db/index_files.h"
 #include "index/internal/records_db/stored_spec.h"
 #include "index/internal/stable_array.h"
+#include "index/internal/vectors/asked_queries.h"
 #include "index/internal/vectors/compact_index.h"
 #include "index/internal/vectors/growing_segment.h"
 #include "index/internal/vectors/segment.h"
@@ -25,8 +27,10 @@ class VectorPart {
  public:
   static Result<std::shared_ptr<VectorPart>> Growing(const vectors::VectorSpec& spec,
                                                      size_t rows_max);
+  // `asked`: of a part that it was made from; null: nothing was asked yet.
   static std::shared_ptr<VectorPart> Sealed(std::unique_ptr<vectors::Segment> segment,
-                                            std::string reason);
+                                            std::string reason,
+                                            std::shared_ptr<vectors::AskedQueries> asked = nullptr);
   static std::shared_ptr<VectorPart> Compact(std::unique_ptr<vectors::CompactIndex> index,
                                              std::string reason);
 
@@ -66,7 +70,17 @@ class VectorPart {
     return gone_at == 0 || gone_at > version;
   }
   uint64_t bytes() const;
-  const std::string& reason() const { return reason_; }
+  // Why it is searched as it is, for people.
+  std::string reason() const {
+    MutexLock lock(&reason_mutex_);
+    return reason_;
+  }
+  void set_reason(std::string reason) {
+    MutexLock lock(&reason_mutex_);
+    reason_ = std::move(reason);
+  }
+  // Null unless it is a graph over vectors of floats.
+  const std::shared_ptr<vectors::AskedQueries>& asked() const { return asked_; }
 
   // Where it is stored, for the background thread alone.
   const StoredFile& stored() const { return stored_; }
@@ -81,7 +95,9 @@ class VectorPart {
   std::map<RowId, vectors::Slot> runs_;
   std::unique_ptr<vectors::Segment> sealed_;
   std::unique_ptr<vectors::CompactIndex> compact_;
-  std::string reason_;  // why it is searched as it is, for people
+  std::shared_ptr<vectors::AskedQueries> asked_;
+  mutable Mutex reason_mutex_;
+  std::string reason_ GUARDED_BY(reason_mutex_);
   StableArray<std::atomic<SequenceNumber>> gone_at_;
   std::atomic<size_t> gone_count_{0};
   StoredFile stored_;

@@ -1,6 +1,8 @@
 // Making sealed parts.
 #include <algorithm>
 #include <cstdio>
+#include <string>
+#include <string_view>
 
 #include "index/internal/records_db/vector_set.h"
 #include "index/internal/vectors/calibration.h"
@@ -61,16 +63,66 @@ class LiveRows : public vectors::RowSource {
   mutable Status status_ GUARDED_BY(mutex_);
 };
 
-std::string Reason(const vectors::MethodChoice& choice, size_t rows,
-                   const vectors::Calibration& measured) {
-  std::string text = std::string(vectors::MethodName(choice.method)) + " of " +
-                     std::to_string(rows) + " vectors: " + choice.reason;
-  if (measured.queries == 0) return text;
-  char recall[96];
-  snprintf(recall, sizeof(recall), "; ef %zu, recall@%zu %.3f measured on %zu queries", measured.ef,
-           measured.k, static_cast<double>(measured.recall), measured.queries);
-  return text + recall;
+constexpr std::string_view kMeasured = "; ef ";
+
+std::string MeasuredText(const vectors::Calibration& measured, bool asked) {
+  if (measured.queries == 0) return "";
+  char recall[128];
+  snprintf(recall, sizeof(recall), "%zu, recall@%zu %.3f measured on %zu queries%s", measured.ef,
+           measured.k, static_cast<double>(measured.recall), measured.queries,
+           asked ? " that were asked" : "");
+  return std::string(kMeasured) + recall;
 }
+
+std::string Reason(const vectors::MethodChoice& choice, size_t rows) {
+  return std::string(vectors::MethodName(choice.method)) + " of " + std::to_string(rows) +
+         " vectors: " + choice.reason;
+}
+
+// Begins what is asked of a new part with what was asked of the largest it is made from.
+void TakeOverAsked(const std::vector<std::shared_ptr<VectorPart>>& parts,
+                   vectors::AskedQueries* asked) {
+  const VectorPart* largest = nullptr;
+  for (const std::shared_ptr<VectorPart>& part : parts) {
+    if (part->asked() == nullptr) continue;
+    if (largest == nullptr || part->rows() > largest->rows()) largest = part.get();
+  }
+  if (largest != nullptr) asked->TakeOver(*largest->asked());
+}
+
+// How the recall of a graph is measured.
+struct Measuring {
+  const VectorField& field;
+  const vectors::ExactReader& reader;
+  const std::atomic<bool>* stop;
+
+  vectors::CalibrateOptions Options(const vectors::Segment& segment) const {
+    vectors::CalibrateOptions options;
+    options.target_recall = field.target_recall;
+    options.reader = segment.has_exact() ? nullptr : &reader;
+    options.stop = stop;
+    return options;
+  }
+  Result<vectors::Calibration> ByRows(const vectors::Segment& segment) const {
+    ASSIGN_OR_RETURN(vectors::Calibration measured, vectors::Calibrate(segment, Options(segment)));
+    measured.ef = std::max(measured.ef, kEfMin);
+    return measured;
+  }
+  Result<vectors::Calibration> ByAsked(const vectors::Segment& segment,
+                                       vectors::AskedQueries* asked) const {
+    const std::vector<float> sample = asked->Sample();
+    std::vector<vectors::VectorData> queries;
+    for (size_t at = 0; at < sample.size(); at += asked->dimensions()) {
+      queries.push_back(sample.data() + at);
+    }
+    vectors::CalibrateOptions options = Options(segment);
+    options.queries = queries;
+    ASSIGN_OR_RETURN(vectors::Calibration measured, vectors::Calibrate(segment, options));
+    measured.ef = std::max(measured.ef, asked->ef_min());
+    asked->Measured();
+    return measured;
+  }
+};
 
 // FAILED_PRECONDITION if there are too few rows to learn from.
 Result<std::shared_ptr<VectorPart>> SealCompact(const VectorField& field, const LiveRows& source,
@@ -83,7 +135,8 @@ Result<std::shared_ptr<VectorPart>> SealCompact(const VectorField& field, const 
   RETURN_IF_ERROR(source.status());
   ASSIGN_OR_RETURN(const vectors::Calibration measured, vectors::Calibrate(*index, calibrate));
   index->set_ef(measured.ef);
-  return VectorPart::Compact(std::move(index), Reason(choice, source.rows(), measured));
+  return VectorPart::Compact(std::move(index),
+                             Reason(choice, source.rows()) + MeasuredText(measured, false));
 }
 
 }  // namespace
@@ -110,15 +163,32 @@ Result<std::shared_ptr<VectorPart>> SealParts(const VectorField& field,
   ASSIGN_OR_RETURN(std::unique_ptr<vectors::Segment> segment,
                    vectors::Segment::Build(question.spec, source, options));
   RETURN_IF_ERROR(source.status());
-  vectors::Calibration measured;
+  std::string reason = Reason(choice, segment->rows());
+  std::shared_ptr<vectors::AskedQueries> asked;
   if (segment->has_graph() && field.metric != VectorMetric::kHamming) {
-    if (segment->has_exact()) calibrate.reader = nullptr;
-    ASSIGN_OR_RETURN(measured, vectors::Calibrate(*segment, calibrate));
-    measured.ef = std::max(measured.ef, kEfMin);
+    const Measuring measuring = {field, reader, terms.stop};
+    ASSIGN_OR_RETURN(vectors::Calibration measured, measuring.ByRows(*segment));
+    asked = std::make_shared<vectors::AskedQueries>(field.dimensions, measured.ef);
+    TakeOverAsked(parts, asked.get());
+    const bool by_asked = asked->due();
+    if (by_asked) {
+      ASSIGN_OR_RETURN(measured, measuring.ByAsked(*segment, asked.get()));
+    }
     segment->set_ef(measured.ef, measured.wide_ef);
+    reason += MeasuredText(measured, by_asked);
   }
-  std::string reason = Reason(choice, segment->rows(), measured);
-  return VectorPart::Sealed(std::move(segment), std::move(reason));
+  return VectorPart::Sealed(std::move(segment), std::move(reason), std::move(asked));
+}
+
+Status CalibrateByAsked(const VectorField& field, const vectors::ExactReader& reader,
+                        const std::atomic<bool>* stop, VectorPart* part) {
+  const Measuring measuring = {field, reader, stop};
+  ASSIGN_OR_RETURN(const vectors::Calibration measured,
+                   measuring.ByAsked(*part->sealed(), part->asked().get()));
+  part->sealed()->set_ef(measured.ef, measured.wide_ef);
+  const std::string reason = part->reason();
+  part->set_reason(reason.substr(0, reason.rfind(kMeasured)) + MeasuredText(measured, true));
+  return OkStatus();
 }
 
 }  // namespace ragstone::index::records

@@ -65,6 +65,10 @@ class PartsSearch {
     if (query_.distance_max.has_value()) {
       return segment.SearchRange(query_.vector, *query_.distance_max, options_, restriction, hits);
     }
+    if (part.asked() != nullptr && part.asked()->Note(static_cast<const float*>(query_.vector)) &&
+        query_.on_due != nullptr) {
+      (*query_.on_due)();
+    }
     return segment.Search(query_.vector, options_, restriction, hits);
   }
 

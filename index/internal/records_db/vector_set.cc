@@ -128,6 +128,13 @@ void VectorSet::Replace(const std::vector<std::shared_ptr<VectorPart>>& parts,
   if (made->rows() > 0) parts_.insert(parts_.begin(), std::move(made));
 }
 
+std::vector<std::shared_ptr<VectorPart>> VectorSet::PartsToCalibrate() const {
+  std::vector<std::shared_ptr<VectorPart>> due;
+  std::copy_if(parts_.begin(), parts_.end(), std::back_inserter(due),
+               [](const auto& part) { return part->asked() != nullptr && part->asked()->due(); });
+  return due;
+}
+
 std::string DescribeVectors(const VectorField& field, const VectorView& view) {
   size_t scanned = 0;
   std::string text;

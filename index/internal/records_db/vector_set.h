@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -48,6 +49,8 @@ class VectorSet {
 
   // For sealing any of it, if all of it may take so much memory.
   SealTerms Terms(uint64_t memory_bytes) const;
+  // Those whose recall can be measured anew by queries that were asked.
+  std::vector<std::shared_ptr<VectorPart>> PartsToCalibrate() const;
   // What is to become one sealed part; empty if nothing is. With terms, graphs that they do not
   // allow are part of it.
   std::vector<std::shared_ptr<VectorPart>> ChooseParts(const SealTerms& terms = {}) const;
@@ -72,6 +75,11 @@ Result<std::shared_ptr<VectorPart>> SealParts(const VectorField& field,
                                               const vectors::ExactReader& reader,
                                               const SealTerms& terms);
 
+// Measures the recall of a part anew by the queries that were asked of it, and sets its ef and its
+// reason. Errors are the reader's; CANCELLED if stopped.
+Status CalibrateByAsked(const VectorField& field, const vectors::ExactReader& reader,
+                        const std::atomic<bool>* stop, VectorPart* part);
+
 // How the vectors are searched, for people.
 std::string DescribeVectors(const VectorField& field, const VectorView& view);
 
@@ -85,6 +93,8 @@ struct VectorQuery {
   SequenceNumber version = 0;               // of the state
   const fields::RowSet* allowed = nullptr;  // of the state's rows; null: all
   const vectors::ExactReader* reader = nullptr;
+  // Called when recall can be measured anew by queries that were asked; may be null.
+  const std::function<void()>* on_due = nullptr;
 };
 // The nearest min(k, matches), nearest first.
 Result<std::vector<vectors::Hit>> SearchVectors(const VectorView& view, const VectorQuery& query,

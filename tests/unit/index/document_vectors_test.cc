@@ -263,6 +263,16 @@ TEST_F(DocumentVectorsTest, GraphIsReadFromItsFileAfterReopen) {
   EXPECT_EQ(warnings_.find("built again"), std::string::npos) << warnings_;
 }
 
+TEST_F(DocumentVectorsTest, RecallIsMeasuredByWhatIsAsked) {
+  Fill();
+  WaitForGraph();
+  EXPECT_EQ(Described().find("asked"), std::string::npos) << Described();
+  for (uint64_t i = 0; i < vectors::AskedQueries::kFirst; ++i) Search(9'000'000 + i, 10);
+  EXPECT_TRUE(Eventually([&] {
+    return Described().find("measured on 200 queries that were asked") != std::string::npos;
+  })) << Described();
+}
+
 TEST_F(DocumentVectorsTest, GraphThatCouldNotBeStoredBeforeIsStoredAtTheEnd) {
   fs::create_directories(Folder().parent_path());
   std::ofstream(Folder()) << "in the way";

@@ -1,5 +1,7 @@
 // Sealed parts: graphs, compact indexes, merging, filters of every selectivity, churn. Covers
 // vector_part.cc, vector_set.cc, vector_seal.cc and vector_search.cc.
+#include <algorithm>
+#include <cstdlib>
 #include <map>
 
 #include "tests/unit/index/records_db/records_fixture.h"
@@ -86,6 +88,87 @@ TEST_F(RecordVectorsTest, GraphsFindTheNearestAtEverySelectivity) {
     EXPECT_GE(Recall(before), 0.95) << before << " " << Index();
   }
   EXPECT_EQ(Recall(kRecords, /*exact=*/true), 1.0);
+}
+
+// Rows lie in tight heaps, questions between them.
+class AskedRecallTest : public RecordVectorsTest {
+ protected:
+  static constexpr size_t kHeaps = 40;
+
+  void SetUp() override {
+    RecordVectorsTest::SetUp();
+    for (size_t i = 0; i < kHeaps; ++i) heaps_.push_back(RandomDense(&random_, kDims));
+    seal_rows_ = 2000;
+    Reopen();
+    RecordCollectionSpec spec = Spec();
+    spec.vectors[0].dimensions = kDims;
+    spec.vectors[0].method = VectorMethod::kHnsw;
+    Create(spec);
+  }
+  DenseVector BetweenHeaps(double share, float noise) {
+    const DenseVector& one = heaps_[random_() % kHeaps];
+    const DenseVector& other = heaps_[random_() % kHeaps];
+    DenseVector vector = RandomDense(&random_, kDims);
+    for (size_t d = 0; d < kDims; ++d) {
+      vector[d] = noise * vector[d] + static_cast<float>(share) * one[d] +
+                  static_cast<float>(1 - share) * other[d];
+    }
+    return vector;
+  }
+  void PutRows(int count) {
+    std::vector<Record> records;
+    for (int i = 0; i < count; ++i) {
+      records.push_back(MakeRecord("r" + std::to_string(rows_++), BetweenHeaps(1, 0.1f)));
+    }
+    Put(std::move(records));
+  }
+  // The recall of so many questions.
+  double Ask(int count) {
+    double found = 0;
+    for (int i = 0; i < count; ++i) {
+      RecordSearch search = Nearest(BetweenHeaps(0.5, 0.5f), 10);
+      const std::vector<std::string> ids = IdsOf(Search(search));
+      search.exact = true;
+      for (const std::string& id : IdsOf(Search(search))) {
+        found += static_cast<double>(std::count(ids.begin(), ids.end(), id)) / 10.0;
+      }
+    }
+    return found / count;
+  }
+  std::string Described() { return records_->GetCollection("c")->index[0]; }
+  bool ByAsked() { return Described().find("queries that were asked") != std::string::npos; }
+  int Ef() {
+    const std::string text = Described();
+    return std::atoi(text.c_str() + text.find("; ef ") + 5);
+  }
+
+ private:
+  std::vector<DenseVector> heaps_;
+  int rows_ = 0;
+};
+
+TEST_F(AskedRecallTest, RecallIsMeasuredByWhatIsAsked) {
+  for (int i = 0; i < 6; ++i) PutRows(1000);
+  Ask(1);  // loads the indexes
+  Maintain();
+  ASSERT_NE(Described().find("graph of 6000"), std::string::npos) << Described();
+  ASSERT_FALSE(ByAsked()) << Described();
+  const int by_rows = Ef();
+  const double before = Ask(vectors::AskedQueries::kFirst);
+  Maintain();
+  EXPECT_TRUE(ByAsked()) << Described();
+  EXPECT_GT(Ef(), by_rows);
+  const double after = Ask(200);
+  EXPECT_GT(after, before);
+  EXPECT_GE(after, 0.97);
+  // A part that is made from it begins with what was asked.
+  const std::string measured = "graph of 6000";
+  for (int i = 0; i < 30 && Described().find(measured) != std::string::npos; ++i) {
+    PutRows(1000);
+    Maintain();
+  }
+  ASSERT_EQ(Described().find(measured), std::string::npos) << Described();
+  EXPECT_TRUE(ByAsked()) << Described();
 }
 
 TEST_F(RecordVectorsTest, DeletedAndReplacedRecordsAreNotFoundInSealedParts) {
