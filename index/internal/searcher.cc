@@ -41,6 +41,11 @@ Status CheckRequest(const SearchRequest& request, const CollectionSpec& spec) {
   return OkStatus();
 }
 
+Status DeletedMeanwhile(const Collection& collection) {
+  return NotFound(Reason::kCollectionNotFound,
+                  "the collection \"" + collection.spec().name + "\" was deleted meanwhile");
+}
+
 // One search over one pinned state of one collection.
 class Query {
  public:
@@ -53,11 +58,7 @@ class Query {
   // Pins what the search sees. NOT_FOUND if the collection was dropped meanwhile.
   Status Begin() {
     pin_.emplace(collection_.PinNow());
-    if (collection_.dropped()) {
-      return NotFound(Reason::kCollectionNotFound,
-                      "the collection \"" + collection_.spec().name + "\" was deleted meanwhile");
-    }
-    return Restrict();
+    return collection_.dropped() ? DeletedMeanwhile(collection_) : Restrict();
   }
 
   // Whether the vectors of what it sees are in memory.
@@ -273,6 +274,15 @@ Searcher::Searcher(Core* core, Maintainer* maintainer)
 Result<std::vector<SearchHit>> Searcher::Search(CollectionId id, const SearchRequest& request,
                                                 const CallContext& context) {
   ASSIGN_OR_RETURN(const std::shared_ptr<Collection> collection, core_->Find(id));
+  Result<std::vector<SearchHit>> hits = SearchIn(collection.get(), request, context);
+  // What it reads may be gone then, which is no damage.
+  if (!hits.ok() && collection->dropped()) return DeletedMeanwhile(*collection);
+  return hits;
+}
+
+Result<std::vector<SearchHit>> Searcher::SearchIn(Collection* collection,
+                                                  const SearchRequest& request,
+                                                  const CallContext& context) {
   RETURN_IF_ERROR(CheckRequest(request, collection->spec()));
   RETURN_IF_ERROR(context.Check());
   if (request.top_k == 0) return std::vector<SearchHit>();

@@ -21,6 +21,8 @@ class Searcher {
 
  private:
   class Slot;
+  Result<std::vector<SearchHit>> SearchIn(Collection* collection, const SearchRequest& request,
+                                          const CallContext& context);
 
   Core* const core_;
   Maintainer* const maintainer_;

@@ -112,7 +112,8 @@ class Stress {
         for (int i = 0; i < 20; ++i) {
           const auto hits = database_->Search(id, request, CallContext());
           if (!hits.ok()) {
-            ASSERT_EQ(hits.status().reason(), Reason::kCollectionNotFound);
+            ASSERT_EQ(hits.status().reason(), Reason::kCollectionNotFound)
+                << hits.status().ToString();
           } else {
             ASSERT_TRUE(hits->empty() || hits->size() == 3u) << hits->size();
           }
