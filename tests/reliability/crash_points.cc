@@ -16,7 +16,9 @@ namespace {
 constexpr uint64_t kShort = 5;  // times each point
 constexpr size_t kWriters = 4;
 constexpr uint64_t kOperations = 25;
-constexpr uint64_t kReachedWithinMs = 120'000;
+constexpr uint64_t kReachedWithinMs = 40'000;
+// A life may leave nothing to do there for the next; the one after that has what this one wrote.
+constexpr int kLivesMax = 3;
 constexpr int64_t kDayNs = 25LL * 3600 * 1'000'000'000;
 
 constexpr const char* kPoints[] = {
@@ -83,11 +85,15 @@ Status CrashAt(const DrillOptions& options, uint64_t unit, Figures* figures) {
     passes_left = passes;
     crash_hook = EndHere;
   };
-  const auto begun = std::chrono::steady_clock::now();
-  RETURN_IF_ERROR(RunLife(life, {kReachedWithinMs, false}, &journal).status().WithContext(point));
-  if (std::chrono::steady_clock::now() - begun >= std::chrono::milliseconds(kReachedWithinMs)) {
-    return Violation(std::string(point) + " was not reached");
+  bool reached = false;
+  for (int lives = 0; lives < kLivesMax && !reached; ++lives) {
+    if (lives > 0) next_life();
+    const auto begun = std::chrono::steady_clock::now();
+    RETURN_IF_ERROR(RunLife(life, {kReachedWithinMs, false}, &journal).status().WithContext(point));
+    reached =
+        std::chrono::steady_clock::now() - begun < std::chrono::milliseconds(kReachedWithinMs);
   }
+  if (!reached) return Violation(std::string(point) + " was not reached");
   life.begin = {};
   next_life();
   life.operations_max = kOperations;
